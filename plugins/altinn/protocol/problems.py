@@ -1,0 +1,139 @@
+"""Turns an error answer of any dialect into one of our errors.
+
+Altinn answers errors as problem+json, as a JSON string, as plain text, as an authority's XML, or with no body at
+all (ProcessController, DataController and InstancesController in Altinn's public app library).
+"""
+
+from __future__ import annotations
+
+import email.utils
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+from altinn.exceptions import (
+    AltinnConflictError,
+    AltinnForbiddenError,
+    AltinnHttpError,
+    AltinnLockedError,
+    AltinnNotFoundError,
+    AltinnProcessEndedError,
+    AltinnRefusedError,
+    AltinnResumeRequiredError,
+    AltinnRetryingError,
+    AltinnServerError,
+    AltinnUnauthorizedError,
+    AltinnUnavailableError,
+    AltinnValidationError,
+    Problem,
+)
+from altinn.protocol.model import issues_from_json
+from altinn.protocol.wire import HttpResponse
+
+TEMPORARY = frozenset({408, 425, 429, 502, 503, 504})
+"""Statuses that say "not now" (RFC 9110, and 425 from RFC 8470)."""
+
+_LONG_NUMBER = re.compile(r"(?<![0-9])[0-9]{11}(?![0-9])")
+_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
+
+
+def mask(text: str) -> str:
+    """Hide person numbers and tokens that a server's text may repeat."""
+    return _TOKEN.sub("<token>", _LONG_NUMBER.sub("<eleven digits>", text))
+
+
+def problem_of(response: HttpResponse, now: datetime | None = None) -> Problem:
+    """Read what an error answer says.
+
+    :param now: the present, for a `Retry-After` that names a date; without it such a header is left out.
+    """
+    body: object = None
+    try:
+        body = response.json() if response.body else None
+    except ValueError:
+        body = response.text
+    retry_after = _retry_after(response.headers.get("retry-after", ""), now)
+    if isinstance(body, Mapping):
+        return Problem(
+            status=response.status,
+            title=mask(_one_line(body.get("title") or body.get("error"))),
+            detail=mask(_one_line(body.get("detail") or body.get("message") or body.get("error_description"))),
+            trace_id=str(body.get("traceId") or ""),
+            retry_after=retry_after,
+            issues=issues_from_json(body.get("validationIssues") or body.get("uploadValidationIssues")),
+            raw=body,
+        )
+    issues = issues_from_json(body)
+    text = "" if issues or body is None else mask(_one_line(_readable(str(body))))
+    return Problem(status=response.status, detail=text, retry_after=retry_after, issues=issues)
+
+
+def _one_line(value: object) -> str:
+    return "" if value is None else " ".join(str(value).split())[:600]
+
+
+def _readable(text: str) -> str:
+    """Strip the mark-up of an HTML page or an authority's XML; what remains is what a person would read."""
+    if not text.lstrip().startswith("<"):
+        return text
+    without_code = re.sub(r"(?is)<(script|style)\b.*?</\1>", " ", text[:20_000])
+    return re.sub(r"<[^>]*>", " ", without_code)
+
+
+def _retry_after(value: str, now: datetime | None) -> float | None:
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    if not value or now is None:
+        return None
+    try:
+        moment = email.utils.parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment - now).total_seconds())
+
+
+def error_of(what: str, response: HttpResponse, now: datetime | None = None) -> AltinnHttpError:
+    """Choose the typed error for an answer that is not a success."""
+    problem = problem_of(response, now)
+    if problem.status == 409:
+        return _conflict(what, problem)
+    if problem.status in TEMPORARY:
+        return AltinnUnavailableError(what, problem)
+    if problem.status == 401:
+        return AltinnUnauthorizedError(what, problem, "the token was refused; is the connection's environment right?")
+    if problem.status == 403:
+        return AltinnForbiddenError(what, problem, _forbidden_hint(problem))
+    if problem.status == 404:
+        return AltinnNotFoundError(what, problem)
+    if problem.status >= 500:
+        return AltinnServerError(what, problem)
+    return AltinnRefusedError(what, problem)
+
+
+def _conflict(what: str, problem: Problem) -> AltinnConflictError:
+    """Tell the 409s apart: by `processNextState`, then by issues, then by detail, then by what is missing.
+
+    Only the instance lock's answer lacks the member `validationIssues` on `process/next` (ProcessController).
+    """
+    raw = problem.raw or {}
+    state = raw.get("processNextState")
+    if state == "retrying":
+        return AltinnRetryingError(what, problem, "Altinn is repeating the step by itself; wait")
+    if state == "resumeRequired":
+        return AltinnResumeRequiredError(
+            what, problem, "the app's owner has to mend the cause, then POST process/resume"
+        )
+    if problem.issues:
+        return AltinnValidationError(what, problem, "correct the data; nothing was submitted")
+    if problem.detail.startswith("Process is ended"):
+        return AltinnProcessEndedError(what, problem)
+    if "process/next" in what and problem.title == "Conflict" and "validationIssues" not in raw:
+        return AltinnLockedError(what, problem, "another call holds the instance")
+    return AltinnConflictError(what, problem)
+
+
+def _forbidden_hint(problem: Problem) -> str:
+    if problem.detail == "Insufficient scope":
+        return "the app demands a scope that the token lacks: add it to the client and to the connection's scopes"
+    return "the identity lacks a right for this, or the instance does not exist (Altinn answers 403 to both)"

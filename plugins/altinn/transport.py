@@ -1,0 +1,293 @@
+"""The two drivers that do what a flow asks for: one blocks (requests), one awaits (aiohttp).
+
+The only module that knows an HTTP library. Redirects are never followed here, and errors are translated into
+"not sent" and "sent without an answer", because what may be repeated depends on that difference.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+from altinn.exceptions import AltinnConfigurationError, AltinnError, AltinnNoAnswerError, AltinnNotSentError
+from altinn.protocol.wire import (
+    CONNECT_TIMEOUT,
+    Flow,
+    HttpRequest,
+    HttpResponse,
+    KeepRefreshToken,
+    NeedToken,
+    Step,
+    StreamBody,
+)
+
+if TYPE_CHECKING:
+    import aiohttp
+    import requests
+
+T = TypeVar("T")
+_CHUNK = 1 << 18
+
+TokenSource = Callable[[NeedToken], str]
+RefreshTokenKeeper = Callable[[str], None]
+
+
+def _no_tokens(_need: NeedToken) -> str:
+    raise AltinnConfigurationError("this call needs a token, but no login is configured")
+
+
+def _no_keeper(_refresh_token: str) -> None:
+    raise AltinnConfigurationError("a refresh token was rotated, but there is no place to keep it")
+
+
+def _silent(_line: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockingDriver:
+    """Runs flows in the calling thread.
+
+    :param session: a `requests.Session` that carries proxies, certificates and keep-alive.
+    :param tokens: answers `NeedToken`.
+    :param keep: stores a rotated refresh token before it returns.
+    :param report: takes one line for each wait, for the log.
+    """
+
+    session: requests.Session
+    tokens: TokenSource = _no_tokens
+    keep: RefreshTokenKeeper = _no_keeper
+    sleep: Callable[[float], None] = time.sleep
+    report: Callable[[str], None] = _silent
+    connect_timeout: float = CONNECT_TIMEOUT
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its result; its errors come out as they are."""
+        answer: HttpResponse | str | None = None
+        error: AltinnError | None = None
+        while True:
+            try:
+                step = flow.throw(error) if error is not None else flow.send(answer)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            answer = error = None
+            try:
+                answer = self._do(step)
+            except AltinnError as exc:
+                error = exc
+
+    def _do(self, step: Step) -> HttpResponse | str | None:
+        if isinstance(step, HttpRequest):
+            return self._send(step)
+        if isinstance(step, NeedToken):
+            return self.tokens(step)
+        if isinstance(step, KeepRefreshToken):
+            self.keep(step.refresh_token)
+        else:
+            self.report(f"waiting {step.seconds:.1f} s: {step.reason}")
+            self.sleep(step.seconds)
+        return None
+
+    def _send(self, request: HttpRequest) -> HttpResponse:
+        import requests
+
+        body, close = _opened(request.body)
+        try:
+            with self.session.request(
+                request.method,
+                request.url,
+                headers=dict(request.headers),
+                data=body,
+                auth=_leave_headers_alone,
+                timeout=(self.connect_timeout, request.read_timeout),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                content = _received(request, response.status_code, response.iter_content(_CHUNK))
+                return HttpResponse(response.status_code, headers, content)
+        except requests.exceptions.RequestException as exc:
+            raise _translated_requests_error(request, exc) from exc
+        finally:
+            close()
+
+
+def _leave_headers_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keep requests from replacing our Authorization header with an entry of ~/.netrc."""
+    return request
+
+
+class _SizedBody:
+    """A stream with a length, so that requests sends Content-Length instead of chunks."""
+
+    def __init__(self, stream: BinaryIO, length: int) -> None:
+        self._stream = stream
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, size: int = -1) -> bytes:
+        return self._stream.read(size)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(lambda: self._stream.read(_CHUNK), b"")
+
+
+def _opened(body: bytes | StreamBody | None) -> tuple[bytes | _SizedBody | None, Callable[[], None]]:
+    if not isinstance(body, StreamBody):
+        return body, lambda: None
+    stream = body.open()
+    return _SizedBody(stream, body.length), stream.close
+
+
+def _received(request: HttpRequest, status: int, chunks: Iterator[bytes]) -> bytes:
+    if request.sink is None or not 200 <= status < 300:
+        return b"".join(chunks)
+    with request.sink() as sink:
+        for chunk in chunks:
+            sink.write(chunk)
+    return b""
+
+
+def _translated_requests_error(request: HttpRequest, exc: requests.exceptions.RequestException) -> AltinnError:
+    import requests
+    import urllib3.exceptions
+
+    host = _host(request.url)
+    reason = getattr(exc.args[0], "reason", None) if exc.args else None
+    if isinstance(reason, urllib3.exceptions.NameResolutionError):
+        return AltinnNotSentError(f"host {host} cannot be resolved: check the host and the network")
+    if isinstance(exc, requests.exceptions.ConnectTimeout | requests.exceptions.InvalidURL):
+        return AltinnNotSentError(f"host {host} did not accept a connection ({type(exc).__name__})")
+    if isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError):
+        return AltinnNotSentError(f"host {host} is not reachable: check the host, the network and the proxy")
+    if _certificate_refused(exc):
+        return AltinnNotSentError(
+            f"the certificate of {host} was not accepted: check 'verify' and the proxy's certificate"
+        )
+    kind = type(exc).__name__
+    return AltinnNoAnswerError(f"{request.method} to {host} was sent and got no whole answer ({kind})")
+
+
+def _certificate_refused(exc: BaseException | None) -> bool:
+    """Look through the wrapped errors for a refused certificate: it ends the handshake before anything is sent."""
+    seen = 0
+    while exc is not None and seen < 8:
+        if isinstance(exc, ssl.SSLCertVerificationError):
+            return True
+        inner = getattr(exc, "reason", None) or (exc.args[0] if exc.args else None)
+        exc = inner if isinstance(inner, BaseException) else exc.__cause__ or exc.__context__
+        seen += 1
+    return False
+
+
+def _host(url: str) -> str:
+    return url.split("/", 3)[2] if "//" in url else url[:60]
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitingDriver:
+    """Runs flows on an event loop. Tokens are fetched in a thread: their store blocks on a file lock.
+
+    :param session: an `aiohttp.ClientSession`.
+    :param options: further arguments for every request (`proxy`, `ssl`).
+    """
+
+    session: aiohttp.ClientSession
+    tokens: TokenSource = _no_tokens
+    options: Mapping[str, Any] = field(default_factory=dict)
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    report: Callable[[str], None] = _silent
+    connect_timeout: float = CONNECT_TIMEOUT
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end and return its result; its errors come out as they are."""
+        answer: HttpResponse | str | None = None
+        error: AltinnError | None = None
+        while True:
+            try:
+                step = flow.throw(error) if error is not None else flow.send(answer)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            answer = error = None
+            try:
+                answer = await self._do(step)
+            except AltinnError as exc:
+                error = exc
+
+    async def _do(self, step: Step) -> HttpResponse | str | None:
+        if isinstance(step, HttpRequest):
+            return await self._send(step)
+        if isinstance(step, NeedToken):
+            return await asyncio.to_thread(self.tokens, step)
+        if isinstance(step, KeepRefreshToken):
+            _no_keeper(step.refresh_token)
+            return None
+        self.report(f"waiting {step.seconds:.1f} s: {step.reason}")
+        await self.sleep(step.seconds)
+        return None
+
+    async def _send(self, request: HttpRequest) -> HttpResponse:
+        import aiohttp
+        import yarl
+
+        headers = dict(request.headers)
+        body: bytes | AsyncIterator[bytes] | None = None
+        if isinstance(request.body, StreamBody):
+            headers["Content-Length"] = str(request.body.length)
+            body = _chunks_of(request.body)
+        else:
+            body = request.body
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.connect_timeout, sock_read=request.read_timeout)
+        try:
+            async with self.session.request(
+                request.method,
+                yarl.URL(request.url, encoded=True),
+                headers=headers,
+                data=body,
+                timeout=timeout,
+                allow_redirects=False,
+                **self.options,
+            ) as response:
+                answered = {name.lower(): value for name, value in response.headers.items()}
+                content = await _awaited(request, response)
+                return HttpResponse(response.status, answered, content)
+        except (aiohttp.ClientError, TimeoutError) as exc:
+            raise _translated_aiohttp_error(request, exc) from exc
+
+
+async def _chunks_of(body: StreamBody) -> AsyncIterator[bytes]:
+    with body.open() as stream:
+        while chunk := await asyncio.to_thread(stream.read, _CHUNK):
+            yield chunk
+
+
+async def _awaited(request: HttpRequest, response: aiohttp.ClientResponse) -> bytes:
+    if request.sink is None or not 200 <= response.status < 300:
+        return await response.read()
+    with request.sink() as sink:
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            await asyncio.to_thread(sink.write, chunk)
+    return b""
+
+
+def _translated_aiohttp_error(request: HttpRequest, exc: Exception) -> AltinnError:
+    import aiohttp
+
+    host = _host(request.url)
+    if isinstance(exc, aiohttp.ClientConnectorCertificateError):
+        return AltinnNotSentError(
+            f"the certificate of {host} was not accepted: check 'verify' and the proxy's certificate"
+        )
+    if isinstance(exc, aiohttp.ClientConnectorDNSError):
+        return AltinnNotSentError(f"host {host} cannot be resolved: check the host and the network")
+    if isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+        return AltinnNotSentError(f"host {host} is not reachable ({type(exc).__name__})")
+    return AltinnNoAnswerError(f"{request.method} to {host} was sent and got no whole answer ({type(exc).__name__})")
