@@ -1,0 +1,149 @@
+"""The clients that Maskinporten and ID-porten know, as Samarbeidsportalen would hold them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import jwt
+
+from altinn.emulator.identity.identity_store import IdentityStore
+
+CLIENT_KIND = "client"
+INTEGRATIONS = ("maskinporten", "idporten")
+
+
+class ClientError(ValueError):
+    """A registration that cannot be taken; the text says which part and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemUserGrant:
+    """A customer's system user that a client may act as.
+
+    :param external_ref: set when the vendor's request had one; the token request must then name it.
+    """
+
+    system_user_id: str
+    org_number: str
+    external_ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A registered client.
+
+    :param keys: public JWKs by key id; each may carry `exp`, after which it is refused.
+    :param integration: "maskinporten" or "idporten".
+    :param system: id in Altinn's system register.
+    """
+
+    client_id: str
+    keys: Mapping[str, Mapping[str, object]]
+    integration: str
+    scopes: frozenset[str]
+    org_number: str
+    system: str
+    system_users: tuple[SystemUserGrant, ...]
+
+
+class ClientRegistry:
+    """Clients given at the start, and clients registered later, which are kept with the state."""
+
+    def __init__(self, store: IdentityStore, clients: Iterable[Mapping[str, object]] = ()) -> None:
+        self._store = store
+        self._given = {client.client_id: client for client in map(parse_client, clients)}
+
+    def register(self, documents: Iterable[Mapping[str, object]]) -> list[str]:
+        """Add or replace clients, all or none; give their ids.
+
+        :raises ClientError: when one of them is malformed.
+        """
+        parsed = [(parse_client(document), document) for document in documents]
+        with self._store.exclusively():
+            for client, document in parsed:
+                self._store.put(CLIENT_KIND, client.client_id, json.dumps(document))
+        return [client.client_id for client, _ in parsed]
+
+    def find(self, client_id: str) -> Client | None:
+        """Give the client with this id; a later registration goes before one given at the start."""
+        kept = self._store.get(CLIENT_KIND, client_id)
+        return parse_client(json.loads(kept)) if kept else self._given.get(client_id)
+
+    def all(self) -> list[Client]:
+        """Give every client, by id."""
+        later = {key: parse_client(json.loads(value)) for key, value in self._store.items(CLIENT_KIND)}
+        return [client for _, client in sorted({**self._given, **later}.items())]
+
+
+def parse_client(document: object) -> Client:
+    """Read one registration.
+
+    :raises ClientError: names the member that is missing or wrong.
+    """
+    if not isinstance(document, Mapping):
+        raise ClientError("a client must be a JSON object")
+    client_id = _text(document, "client_id", "client")
+    where = f"client {client_id}"
+    integration = _text(document, "integration", where)
+    if integration not in INTEGRATIONS:
+        raise ClientError(f"{where}: integration must be one of {', '.join(INTEGRATIONS)}, not {integration!r}")
+    scopes = document.get("scopes", [])
+    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+        raise ClientError(f"{where}: scopes must be a list of strings")
+    org_number = _org_number(document, where)
+    system = document.get("system_id")
+    grants = document.get("system_users") or []
+    if not isinstance(grants, list):
+        raise ClientError(f"{where}: system_users must be a list")
+    return Client(
+        client_id=client_id,
+        keys=_keys(document.get("jwks"), where),
+        integration=integration,
+        scopes=frozenset(scopes),
+        org_number=org_number,
+        system=system if isinstance(system, str) and system else f"{org_number}_emulated_system",
+        system_users=tuple(_grant(grant, where) for grant in grants),
+    )
+
+
+def _grant(grant: object, where: str) -> SystemUserGrant:
+    if not isinstance(grant, Mapping):
+        raise ClientError(f"{where}: each of system_users must be a JSON object")
+    reference = grant.get("external_ref")
+    if reference is not None and not isinstance(reference, str):
+        raise ClientError(f"{where}: external_ref must be a string or null")
+    return SystemUserGrant(_text(grant, "id", where), _org_number(grant, where), reference)
+
+
+def _keys(jwks: object, where: str) -> dict[str, Mapping[str, object]]:
+    listed = jwks.get("keys") if isinstance(jwks, Mapping) else None
+    if not isinstance(listed, list) or not listed:
+        raise ClientError(f'{where}: jwks must be {{"keys": [...]}} with at least one public key')
+    keys: dict[str, Mapping[str, object]] = {}
+    for number, key in enumerate(listed, 1):
+        if not isinstance(key, Mapping) or not isinstance(key.get("kid"), str):
+            raise ClientError(f"{where}: key {number} of jwks has no kid")
+        if "d" in key:
+            raise ClientError(f"{where}: key {number} of jwks is a private key; register the public part alone")
+        try:
+            jwt.PyJWK(dict(key), algorithm="RS256")
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError) as exc:
+            raise ClientError(f"{where}: key {number} of jwks is not a public RSA key: {exc}") from exc
+        keys[str(key["kid"])] = dict(key)
+    return keys
+
+
+def _text(document: Mapping[str, object], name: str, where: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not value:
+        raise ClientError(f"{where}: {name} must be a non-empty string")
+    return value
+
+
+def _org_number(document: Mapping[str, object], where: str) -> str:
+    number = _text(document, "org_number", where)
+    if not (len(number) == 9 and number.isascii() and number.isdigit()):
+        raise ClientError(f"{where}: org_number must be nine digits")
+    return number

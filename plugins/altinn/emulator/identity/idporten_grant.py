@@ -1,0 +1,192 @@
+"""ID-porten's token endpoint: refresh tokens that rotate, and the person behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from altinn.emulator.identity.assertion_rules import Rules, use_once, verified_claims
+from altinn.emulator.identity.client_registry import Client, ClientRegistry
+from altinn.emulator.identity.identity_store import IdentityStore
+from altinn.emulator.identity.oauth_refusal import OAuthRefusal
+from altinn.emulator.identity.principal import Directory, Person, iso6523
+from altinn.emulator.identity.signing_keys import SigningKeys
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+RULES = Rules("invalid_client", 401, None, "Client authentication failed.")
+REFRESH_KIND = "refresh_token"
+FAMILY_KIND = "revoked_login"
+
+
+@dataclass(frozen=True, slots=True)
+class IdPortenGrant:
+    """Answers `POST /token`, and lets a person log in without a browser.
+
+    :param access_lifetime: seconds that an access token lives.
+    :param refresh_lifetime: seconds that a refresh token may lie unused.
+    :param authorization_lifetime: seconds from the login to its end, however often it was refreshed.
+    """
+
+    store: IdentityStore
+    clients: ClientRegistry
+    keys: SigningKeys
+    directory: Directory
+    access_lifetime: int = 28_800
+    refresh_lifetime: int = 7_776_000
+    authorization_lifetime: int = 7_776_000
+    new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+    new_secret: Callable[[], str] = lambda: secrets.token_urlsafe(32)
+
+    def login(
+        self, client_id: str, user_id: int, scope: str, *, now: float, acr: str = "idporten-loa-high"
+    ) -> dict[str, object]:
+        """Let a person log in to a client; give its first refresh token.
+
+        :raises OAuthRefusal: unknown client or person, or a scope that the client is not registered with.
+        """
+        client = self.clients.find(client_id)
+        if client is None or client.integration != "idporten":
+            raise OAuthRefusal("invalid_client", f"No ID-porten client {client_id} is registered.", status=401)
+        person = self.directory.user(user_id)
+        if person is None or not person.person_number:
+            raise OAuthRefusal("access_denied", f"No user {user_id} with a national identity number.")
+        scopes = scope.split()
+        refused = [name for name in scopes if name not in client.scopes | {"openid", "profile"}]
+        if refused or not scopes:
+            raise OAuthRefusal("invalid_scope", f"Invalid scope for the client: {' '.join(refused) or 'none given'}.")
+        login: dict[str, object] = {
+            "login": self.new_id(),
+            "client_id": client_id,
+            "user_id": user_id,
+            "scope": " ".join(scopes),
+            "acr": acr,
+            "auth_time": int(now),
+        }
+        with self.store.exclusively():
+            token, expires_in = self._new_refresh_token(login, now)
+        return {"refresh_token": token, "expires_in": expires_in}
+
+    def token(self, form: Mapping[str, str], *, issuer: str, now: float) -> dict[str, object]:
+        """Trade a refresh token for an access token and the next refresh token.
+
+        A refresh token that was used before ends the whole login, as RFC 9700 section 4.14.2 wants it.
+
+        :param issuer: this ID-porten's identifier.
+        :raises OAuthRefusal: `invalid_client` (401), `invalid_grant`, `invalid_scope`, `unsupported_grant_type`.
+        """
+        client = self._authenticated(form, issuer, now)
+        if form.get("grant_type") != "refresh_token":
+            raise OAuthRefusal("unsupported_grant_type", "Only the refresh_token grant is supported here.")
+        login, reused = self._use_refresh_token(form.get("refresh_token", ""), client, now)
+        if reused or login is None:
+            raise OAuthRefusal("invalid_grant", "Refresh token is used before; the login is revoked.")
+        scope = _narrowed(str(login["scope"]), form.get("scope"))
+        person = self.directory.user(int(str(login["user_id"])))
+        if person is None:
+            raise OAuthRefusal("invalid_grant", "The person of this login is not known any more.")
+        with self.store.exclusively():
+            refresh_token, expires_in = self._new_refresh_token(login, now)
+        claims = self._claims(issuer, client, person, login, now)
+        answer = {
+            "access_token": self.keys.sign("idporten", {**claims, "scope": scope, "token_type": "Bearer"}),
+            "token_type": "Bearer",
+            "expires_in": self.access_lifetime,
+            "refresh_token": refresh_token,
+            "refresh_token_expires_in": expires_in,
+            "scope": scope,
+        }
+        if "openid" in scope.split():
+            answer["id_token"] = self.keys.sign("idporten", {**claims, "aud": client.client_id})
+        return answer
+
+    def _authenticated(self, form: Mapping[str, str], issuer: str, now: float) -> Client:
+        if form.get("client_assertion_type") != ASSERTION_TYPE:
+            raise RULES.refuse("private_key_jwt is required.")
+        assertion = form.get("client_assertion", "")
+        client, claims = verified_claims(assertion, RULES, audience=issuer, find=self.clients.find, now=now)
+        if claims.get("sub") != client.client_id:
+            raise RULES.refuse("Invalid JWT claim sub; it must be the client_id.")
+        if form.get("client_id", client.client_id) != client.client_id:
+            raise RULES.refuse("client_id differs from the assertion's.")
+        if client.integration != "idporten":
+            raise RULES.refuse("Client not found.")
+        if not use_once(self.store, client, claims, assertion):
+            raise RULES.refuse("Grant is used before.")
+        return client
+
+    def _new_refresh_token(self, login: Mapping[str, object], now: float) -> tuple[str, int]:
+        token = self.new_secret()
+        ends = min(now + self.refresh_lifetime, float(str(login["auth_time"])) + self.authorization_lifetime)
+        kept = {**login, "expires": ends, "used": False}
+        self.store.put(REFRESH_KIND, _digest(token), json.dumps(kept))
+        return token, max(0, int(ends - now))
+
+    def _use_refresh_token(self, token: str, client: Client, now: float) -> tuple[dict[str, object] | None, bool]:
+        """Mark the token as used; give its login, and whether it had been used before."""
+        with self.store.exclusively():
+            kept = self.store.get(REFRESH_KIND, _digest(token))
+            login: dict[str, object] = json.loads(kept) if kept else {}
+            if not login or login["client_id"] != client.client_id:
+                raise OAuthRefusal("invalid_grant", "Invalid refresh token.")
+            if self.store.get(FAMILY_KIND, str(login["login"])):
+                raise OAuthRefusal("invalid_grant", "The login is revoked.")
+            if now >= float(str(login["expires"])):
+                raise OAuthRefusal("invalid_grant", "Refresh token is expired.")
+            reused = bool(login.pop("used"))
+            if reused:
+                self.store.put(FAMILY_KIND, str(login["login"]), str(now))
+            else:
+                self.store.put(REFRESH_KIND, _digest(token), json.dumps({**login, "used": True}))
+        login.pop("expires")
+        return login, reused
+
+    def _claims(
+        self, issuer: str, client: Client, person: Person, login: Mapping[str, object], now: float
+    ) -> dict[str, object]:
+        subject = hashlib.sha256(f"{client.client_id} {person.user_id}".encode()).hexdigest()
+        return {
+            "iss": issuer,
+            "sub": subject[:43],
+            "pid": person.person_number,
+            "acr": login["acr"],
+            "amr": ["TestID"],
+            "auth_time": login["auth_time"],
+            "client_id": client.client_id,
+            "client_amr": "private_key_jwt",
+            "consumer": iso6523(client.org_number),
+            "iat": int(now),
+            "exp": int(now) + self.access_lifetime,
+            "jti": self.new_id(),
+        }
+
+
+def discovery(issuer: str) -> dict[str, object]:
+    """Give the document at `/.well-known/openid-configuration`."""
+    base = issuer.rstrip("/")
+    return {
+        "issuer": issuer,
+        "token_endpoint": f"{base}/token",
+        "jwks_uri": f"{base}/jwks",
+        "grant_types_supported": ["refresh_token"],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "subject_types_supported": ["pairwise"],
+        "acr_values_supported": ["idporten-loa-low", "idporten-loa-substantial", "idporten-loa-high"],
+    }
+
+
+def _narrowed(granted: str, asked: str | None) -> str:
+    if not asked:
+        return granted
+    if not set(asked.split()) <= set(granted.split()):
+        raise OAuthRefusal("invalid_scope", "The scope exceeds what the person granted.")
+    return asked
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
