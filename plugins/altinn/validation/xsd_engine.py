@@ -1,0 +1,167 @@
+"""Run `xmlschema` in the way that its traps allow. Importing this module imports the engine: do so in functions only.
+
+Why each setting: a text or bytes given as the instance would be fetched if it looked like an address, and a schema
+location in the document followed, so the instance is a stream that may open nothing; the schema may read its own
+folder only; a relative path breaks the sandbox, so it is made absolute; and Python's number parsers accept what XSD
+does not ("15 000", "15_000", other scripts' digits), so `altinn.validation.xsd_numbers` looks at numbers again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import xmlschema
+from xmlschema import limits as engine_limits
+
+from altinn.exceptions import AltinnInputError, Issue
+from altinn.validation.xml_prescan import Prescan, XmlLimits
+from altinn.validation.xsd_messages import Finding, explain
+from altinn.validation.xsd_numbers import NumberCheck
+
+_KEPT_SCHEMAS = 16
+_cache: OrderedDict[str, BuiltSchema] = OrderedDict()
+_lock = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltSchema:
+    """A schema ready for use.
+
+    :param issues: what the engine had to say about the schema itself; none of it stops a check.
+    """
+
+    name: str
+    schema: xmlschema.XMLSchema
+    issues: tuple[Issue, ...]
+
+
+def built_schema(directory: Path, entry: str) -> BuiltSchema:
+    """Build the schema, or take it from this process's cache if no file of its folder has changed.
+
+    :raises AltinnInputError: the schema is broken or wants something from outside its folder.
+    """
+    key = _fingerprint(directory, entry)
+    with _lock:
+        found = _cache.get(key)
+        if found is None:
+            found = _cache[key] = _build(directory, entry)
+        _cache.move_to_end(key)
+        while len(_cache) > _KEPT_SCHEMAS:
+            _cache.popitem(last=False)
+    return found
+
+
+def _fingerprint(directory: Path, entry: str) -> str:
+    digest = hashlib.sha256(entry.encode())
+    for path in sorted(directory.rglob("*.xsd")):
+        content = path.read_bytes()
+        digest.update(f"\n{path.relative_to(directory).as_posix()}\n{len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _build(directory: Path, entry: str) -> BuiltSchema:
+    path = (directory / entry).resolve()
+    base = directory.resolve().as_uri() + "/"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            schema = xmlschema.XMLSchema(str(path), base_url=base, allow="sandbox", defuse="remote")
+        except (xmlschema.XMLSchemaException, xmlschema.XMLResourceError, OSError, RecursionError) as exc:
+            raise AltinnInputError(f"the schema {entry} cannot be used: {_first_line(exc)}") from exc
+    issues = tuple(
+        Issue("warning", "schema-incomplete", entry, _first_line(note.message), "xsd")
+        for note in caught
+        if issubclass(note.category, xmlschema.XMLSchemaImportWarning | xmlschema.XMLSchemaIncludeWarning)
+    )
+    return BuiltSchema(entry, schema, issues)
+
+
+def _first_line(exc: Warning | Exception | str) -> str:
+    lines = str(exc).strip().splitlines()
+    return lines[0].rstrip(":") if lines else type(exc).__name__
+
+
+def find_issues(
+    data: bytes, seen: Prescan, built: BuiltSchema, *, max_issues: int, show_values: bool
+) -> list[Issue]:
+    """Judge a document that has passed the pre-scan; see `altinn.validation.xml_check.check_xml`."""
+    issues = list(built.issues)
+    wrong_root = _root_issue(seen.root, built)
+    if wrong_root:
+        return [*issues, wrong_root]
+    engine_limits.MAX_XML_ELEMENTS = max(engine_limits.MAX_XML_ELEMENTS, XmlLimits().elements)
+    resource = xmlschema.XMLResource(io.BytesIO(data), allow="none")
+    findings = list(islice(_findings(resource, built.schema), max_issues + 1))
+    places = _places(resource.root, {id(found.element) for found in findings})
+    for found in findings[:max_issues]:
+        path, number = places.get(id(found.element), ("", -1))
+        where = f"{path}/@{found.attribute}" if found.attribute else path
+        message = found.message + (f"; found {found.value[:80]!r}" if show_values and found.value else "")
+        issues.append(Issue("error", found.code, where, message, "xsd", seen.line(number)))
+    if len(findings) > max_issues:
+        text = f"there are more problems; the check stopped after {max_issues}"
+        issues.append(Issue("information", "more-issues", "", text, "xsd"))
+    return issues
+
+
+def _root_issue(root: str, built: BuiltSchema) -> Issue | None:
+    roots = {element.name for element in built.schema.elements.values()}
+    if root in roots:
+        return None
+    expected = ", ".join(sorted(roots)[:10]) or "no element at all"
+    message = f"the root element is {root[:200]}; the schema {built.name} describes {expected}"
+    namespace = built.schema.target_namespace
+    if namespace and f"{{{namespace}}}{root}" in roots:
+        message += f'. The namespace is missing: add xmlns="{namespace}" to the root element'
+    return Issue("error", "xsd-root", f"/{root.rpartition('}')[2][:100]}", message, "xsd", 1)
+
+
+def _findings(resource: xmlschema.XMLResource, schema: xmlschema.XMLSchema) -> Iterator[Finding]:
+    """Yield the engine's findings, one for each place and kind of problem."""
+    told: set[tuple[int, str]] = set()
+    for error in schema.iter_errors(resource, extra_validator=NumberCheck(schema)):
+        found = explain(error)
+        if found.is_number and (id(found.element), found.attribute) in told:
+            continue
+        told.add((id(found.element), found.attribute))
+        yield found
+
+
+def _places(root: Any, wanted: set[int]) -> dict[int, tuple[str, int]]:
+    """Return path and number in document order of each wanted element, from one walk over the tree."""
+    places: dict[int, tuple[str, int]] = {}
+    trail: list[Any] = []
+    stack: list[Any] = [root] if wanted else []
+    number = -1
+    while stack and len(places) < len(wanted):
+        element = stack.pop()
+        if element is None:
+            trail.pop()
+            continue
+        number += 1
+        trail.append(element)
+        if id(element) in wanted:
+            places[id(element)] = (_path(trail), number)
+        stack.append(None)
+        stack.extend(reversed(element))
+    return places
+
+
+def _path(trail: list[Any]) -> str:
+    """Return a readable path: local names, with a number wherever the same name occurs more than once."""
+    steps = [str(trail[0].tag).rpartition("}")[2]]
+    for parent, child in zip(trail, trail[1:], strict=False):
+        name = str(child.tag).rpartition("}")[2]
+        same = [sibling for sibling in parent if sibling.tag == child.tag]
+        steps.append(f"{name}[{next(i for i, s in enumerate(same, 1) if s is child)}]" if len(same) > 1 else name)
+    return "/" + "/".join(steps)

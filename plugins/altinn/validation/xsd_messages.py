@@ -1,0 +1,121 @@
+"""Put the engine's errors into words that name what is expected and nothing that stands in the document.
+
+The engine's own texts quote amounts and names, so a text is made anew from the schema's side of each error, and the
+engine's sentence is kept only where it is known to speak of the schema and of names alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import xmlschema
+from xmlschema.validators import XsdFacet
+
+from altinn.validation.xsd_numbers import NumberError
+
+_ATTRIBUTE = re.compile(r"attribute ([^\s=]+)=")
+_HARMLESS = re.compile(
+    r"element is not nillable|xsi:nil|character data|a simple content element|must have the fixed value|"
+    r"missing required attribute|use of attribute|can't use an abstract|.{1,200} attribute not allowed for element|"
+    r"attribute .{1,200} has a fixed value|element .{1,200} is not allowed here|unavailable namespace",
+    re.DOTALL,
+)
+_FACETS = {
+    "length": "must have exactly {} characters",
+    "minLength": "must have at least {} characters",
+    "maxLength": "must have at most {} characters",
+    "minInclusive": "must be at least {}",
+    "maxInclusive": "must be at most {}",
+    "minExclusive": "must be more than {}",
+    "maxExclusive": "must be less than {}",
+    "totalDigits": "must have at most {} digits",
+    "fractionDigits": "must have at most {} decimals",
+}
+_HINTS = {
+    "decimal": "write digits with a full stop before the decimals and no spaces, as in -1234.50",
+    "integer": "write digits only, as in -1234",
+    "date": "write YYYY-MM-DD",
+    "dateTime": "write YYYY-MM-DDThh:mm:ss",
+    "gYear": "write four digits",
+    "boolean": "write true or false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem, still tied to the engine's tree.
+
+    :param value: the text that is wrong; shown only on request.
+    :param is_number: found by our own look at numbers, which repeats what the engine may have said already.
+    """
+
+    element: Any = field(repr=False)
+    code: str
+    message: str
+    attribute: str = ""
+    value: str = field(default="", repr=False)
+    is_number: bool = False
+
+
+def explain(error: xmlschema.XMLSchemaValidationError) -> Finding:
+    """Turn one error of the engine into a finding."""
+    if isinstance(error, NumberError):
+        name = error.kind.removeprefix("xs:")
+        return Finding(
+            error.elem, "xsd-type", _not_a(name), _local(error.attribute), str(error.obj), is_number=True
+        )
+    if isinstance(error, xmlschema.XMLSchemaChildrenValidationError):
+        return _content(error)
+    attribute = _ATTRIBUTE.match(error.reason or "")
+    code, message = _value(error)
+    value = error.obj if isinstance(error.obj, str) else ""
+    return Finding(error.elem, code, message, _local(attribute[1]) if attribute else "", value)
+
+
+def _content(error: xmlschema.XMLSchemaChildrenValidationError) -> Finding:
+    """Say which child is wrong, or missing, and what may stand there."""
+    expected = [_local(tag) for tag in error.expected_tags]
+    listed = ", ".join(expected[:10]) + (" …" if len(expected) > 10 else "")
+    child = error.invalid_child
+    if child is None:
+        wants = f"; expected next: {listed}" if listed else ""
+        return Finding(error.elem, "xsd-content", f"the element is not complete{wants}")
+    wants = f"; expected here: {listed}" if listed else "; nothing more is expected here"
+    return Finding(child, "xsd-content", f"the element {_local(str(child.tag))} is not expected{wants}")
+
+
+def _value(error: xmlschema.XMLSchemaValidationError) -> tuple[str, str]:
+    validator: Any = error.validator
+    if isinstance(error, xmlschema.XMLSchemaDecodeError):
+        return "xsd-type", _not_a(_local(getattr(validator, "name", None) or "the schema's type"))
+    if isinstance(validator, XsdFacet) or hasattr(validator, "enumeration") or hasattr(validator, "regexps"):
+        return "xsd-value", _facet(validator)
+    reason = _ATTRIBUTE.sub("", error.reason or "", count=1) if "=" in (error.reason or "") else error.reason or ""
+    if _HARMLESS.match(reason):
+        return "xsd-structure", re.sub(r"\{[^}]*\}", "", reason)
+    return "xsd-value", "the value is not allowed here; compare it with the schema"
+
+
+def _facet(facet: Any) -> str:
+    if getattr(facet, "enumeration", None):
+        allowed = [str(value) for value in facet.enumeration]
+        return "must be one of " + ", ".join(allowed[:20]) + (" …" if len(allowed) > 20 else "")
+    if getattr(facet, "regexps", None):
+        return "must match the pattern " + " or ".join(facet.regexps)
+    kind = type(facet).__name__.removeprefix("Xsd").removesuffix("Facet")
+    name = kind[:1].lower() + kind[1:]
+    template = _FACETS.get(name)
+    return template.format(facet.value) if template else f"breaks the schema's rule {name}"
+
+
+def _not_a(name: str) -> str:
+    article = "an" if name[:1] in "aeiou" else "a"
+    hint = _HINTS.get(name)
+    return f"not {article} {name}" + (f"; {hint}" if hint else "")
+
+
+def _local(name: str) -> str:
+    """Return the part of a name after its namespace or prefix, shortened."""
+    return name.rpartition("}")[2].rpartition(":")[2][:100]

@@ -1,0 +1,80 @@
+"""Look again at numbers, where `xmlschema` takes Python's idea of one.
+
+Python and elementpath accept spaces inside, underscores and any script's digits; XSD 1.0 does not, and neither does
+the receiver's .NET parser. An amount written "15 000", as Norwegians write it, would pass unnoticed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import xmlschema
+from xmlschema.validators import XsdSimpleType
+
+_XSD = "{http://www.w3.org/2001/XMLSchema}"
+_XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+_SPACE = " \t\r\n"
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
+_FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|-?INF|NaN")
+
+
+class NumberError(xmlschema.XMLSchemaValidationError):
+    """A text that is no number of its XSD type, though the engine took it for one."""
+
+    attribute = ""
+    kind = ""
+
+
+class NumberCheck:
+    """The engine's `extra_validator`: called for each element after the engine's own judgement."""
+
+    def __init__(self, schema: xmlschema.XMLSchema) -> None:
+        self._types = schema.maps.types
+        self._known: dict[int, tuple[str, re.Pattern[str], bool] | None] = {}
+
+    def __call__(self, element: Any, declaration: Any) -> Iterator[xmlschema.XMLSchemaValidationError]:
+        """Yield an error for the element's text and for each of its attributes that is no such number."""
+        simple = declaration.type.simple_type
+        nilled = element.get(_XSI_NIL, "").strip(_SPACE) in ("true", "1")
+        if simple is not None and not nilled and len(element) == 0:
+            text = element.text or declaration.default or declaration.fixed or ""
+            yield from self._check(element, "", text, simple)
+        for name, text in element.attrib.items():
+            attribute = declaration.attributes.get(name)
+            if attribute is not None and attribute.type is not None:
+                yield from self._check(element, name, text, attribute.type)
+
+    def _check(
+        self, element: Any, attribute: str, text: str, simple: XsdSimpleType
+    ) -> Iterator[xmlschema.XMLSchemaValidationError]:
+        found = self._number_of(simple)
+        if found is None:
+            return
+        kind, pattern, is_list = found
+        items = text.split() if is_list else [text.strip(_SPACE)]
+        if all(pattern.fullmatch(item) for item in items):
+            return
+        error = NumberError(simple, text, f"not a valid {kind}")
+        error.elem = element
+        error.attribute = attribute
+        error.kind = kind
+        yield error
+
+    def _number_of(self, simple: XsdSimpleType) -> tuple[str, re.Pattern[str], bool] | None:
+        """Return the number type, its lexical form and whether it is a list of them; None for everything else."""
+        key = id(simple)
+        if key not in self._known:
+            item: Any = getattr(simple, "item_type", None) if simple.is_list() else simple
+            self._known[key] = self._classify(item, simple.is_list())
+        return self._known[key]
+
+    def _classify(self, item: Any, is_list: bool) -> tuple[str, re.Pattern[str], bool] | None:
+        if item is None or not item.is_atomic():
+            return None
+        for name, pattern in (("integer", _INTEGER), ("decimal", _DECIMAL), ("float", _FLOAT), ("double", _FLOAT)):
+            if item.is_derived(self._types[_XSD + name]):
+                return f"xs:{name}", pattern, is_list
+        return None
