@@ -6,6 +6,7 @@ folder only; a relative path breaks the sandbox, so it is made absolute; and Pyt
 does not ("15 000", "15_000", other scripts' digits), so `altinn.validation.xsd_numbers` looks at numbers again.
 """
 
+# ruff: noqa: TID253 - this module is imported inside a function only, together with the engine
 from __future__ import annotations
 
 import hashlib
@@ -14,7 +15,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -91,9 +92,7 @@ def _first_line(exc: Warning | Exception | str) -> str:
     return lines[0].rstrip(":") if lines else type(exc).__name__
 
 
-def find_issues(
-    data: bytes, seen: Prescan, built: BuiltSchema, *, max_issues: int, show_values: bool
-) -> list[Issue]:
+def find_issues(data: bytes, seen: Prescan, built: BuiltSchema, *, max_issues: int, show_values: bool) -> list[Issue]:
     """Judge a document that has passed the pre-scan; see `altinn.validation.xml_check.check_xml`."""
     issues = list(built.issues)
     wrong_root = _root_issue(seen.root, built)
@@ -160,7 +159,7 @@ def _places(root: Any, wanted: set[int]) -> dict[int, tuple[str, int]]:
 def _path(trail: list[Any]) -> str:
     """Return a readable path: local names, with a number wherever the same name occurs more than once."""
     steps = [str(trail[0].tag).rpartition("}")[2]]
-    for parent, child in zip(trail, trail[1:], strict=False):
+    for parent, child in pairwise(trail):
         name = str(child.tag).rpartition("}")[2]
         same = [sibling for sibling in parent if sibling.tag == child.tag]
         steps.append(f"{name}[{next(i for i, s in enumerate(same, 1) if s is child)}]" if len(same) > 1 else name)

@@ -4,6 +4,7 @@ The engine's own texts quote amounts and names, so a text is made anew from the 
 engine's sentence is kept only where it is known to speak of the schema and of names alone.
 """
 
+# ruff: noqa: TID253 - this module is imported inside a function only, together with the engine
 from __future__ import annotations
 
 import re
@@ -63,9 +64,7 @@ def explain(error: xmlschema.XMLSchemaValidationError) -> Finding:
     """Turn one error of the engine into a finding."""
     if isinstance(error, NumberError):
         name = error.kind.removeprefix("xs:")
-        return Finding(
-            error.elem, "xsd-type", _not_a(name), _local(error.attribute), str(error.obj), is_number=True
-        )
+        return Finding(error.elem, "xsd-type", _not_a(name), _local(error.attribute), str(error.obj), is_number=True)
     if isinstance(error, xmlschema.XMLSchemaChildrenValidationError):
         return _content(error)
     attribute = _ATTRIBUTE.match(error.reason or "")

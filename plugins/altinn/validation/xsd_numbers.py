@@ -4,14 +4,17 @@ Python and elementpath accept spaces inside, underscores and any script's digits
 the receiver's .NET parser. An amount written "15 000", as Norwegians write it, would pass unnoticed.
 """
 
+# ruff: noqa: TID253 - this module is imported inside a function only, together with the engine
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xmlschema
-from xmlschema.validators import XsdSimpleType
+
+if TYPE_CHECKING:
+    from xmlschema.validators import XsdSimpleType
 
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
 _XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
