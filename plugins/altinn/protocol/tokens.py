@@ -39,7 +39,8 @@ FIRST_DELAY = 1.0
 LONGEST_WAIT = 60.0
 """Seconds of a `Retry-After` that are waited out here; a longer wait is the task's retry."""
 
-_PERSON_PROVIDER, _ORGANISATION_PROVIDER = "id-porten", "maskinporten"
+PERSON_PROVIDER, ORGANISATION_PROVIDER = "id-porten", "maskinporten"
+"""What the exchange calls the two issuers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class TokenSet:
     external_expires_at: float = 0.0
 
 
-def _new_id() -> str:
+def new_uuid() -> str:
+    """Return a random UUID, for a `jti`."""
     return str(uuid.uuid4())
 
 
@@ -157,7 +159,7 @@ def _claims(client_id: str, audience: str, now: float, jti: str) -> dict[str, ob
 
 
 def login(
-    settings: Settings, *, refresh_token: str | None = None, clock: Clock = time.time, new_id: NewId = _new_id
+    settings: Settings, *, refresh_token: str | None = None, clock: Clock = time.time, new_id: NewId = new_uuid
 ) -> Flow[TokenSet]:
     """Log in and exchange.
 
@@ -173,10 +175,10 @@ def login(
         return _ready_made(settings, clock)
     if settings.auth_mode == MASKINPORTEN:
         external = yield from external_token(settings, clock=clock, new_id=new_id)
-        altinn_token = yield from exchanged(settings, _ORGANISATION_PROVIDER, external.access_token)
+        altinn_token = yield from exchanged(settings, ORGANISATION_PROVIDER, external.access_token)
     elif settings.auth_mode == IDPORTEN:
         external = yield from _refreshed(settings, refresh_token or settings.refresh_token, clock, new_id)
-        altinn_token = yield from exchanged(settings, _PERSON_PROVIDER, external.access_token)
+        altinn_token = yield from exchanged(settings, PERSON_PROVIDER, external.access_token)
     else:
         altinn_token = yield from _ask(settings, lambda: _test_token(settings))
         return TokenSet(altinn_token, _in_the_future(altinn_token, clock))
@@ -189,7 +191,7 @@ def login(
 
 
 def external_token(
-    settings: Settings, *, clock: Clock = time.time, new_id: NewId = _new_id
+    settings: Settings, *, clock: Clock = time.time, new_id: NewId = new_uuid
 ) -> Flow[authentication_api.OAuthTokens]:
     """Get a Maskinporten token, with a new assertion for each attempt."""
     key = load_key(settings.private_key, settings.key_id)

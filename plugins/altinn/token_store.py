@@ -1,0 +1,205 @@
+"""Tokens shared by the task processes of one installation: encrypted, and renewed by one process at a time.
+
+One file per identity (`cache_key`) holds the latest tokens and, for ID-porten, the latest refresh token. Whoever needs
+a token reads the file; whoever finds it missing or about to expire takes a lock, looks again, and only then logs in.
+A rotated refresh token is on disk before the access token that came with it is used.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from altinn.exceptions import AltinnConfigurationError, AltinnError
+from altinn.protocol.login_refusals import LOG_IN_AGAIN
+from altinn.protocol.settings import ALTINN_TOKEN, IDPORTEN, Settings
+from altinn.protocol.tokens import TokenSet, cache_key, login
+from altinn.protocol.wire import Flow, HttpResponse, KeepRefreshToken, NeedToken
+from altinn.token_vault import PROCESS_MEMORY, FileVault, Kept, UnreadableError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+log = logging.getLogger(__name__)
+
+EARLY = 30.0
+"""Seconds before its expiry at which a token counts as expired."""
+
+_WORTHWHILE = 0.9
+"""A token with this share of its life left is as good as a new one."""
+
+Runner = Callable[[Flow[TokenSet]], TokenSet]
+
+
+class Vault(Protocol):
+    """Where tokens are kept between two uses."""
+
+    def load(self, key: str) -> Kept | None:
+        """Return what is kept, or nothing."""
+
+    def save(self, key: str, kept: Kept) -> None:
+        """Keep something, durably."""
+
+    def locked(self, key: str) -> AbstractContextManager[object]:
+        """Hold an identity for oneself."""
+
+
+class TokenStore:
+    """Gives tokens, and logs in no more often than needed.
+
+    Safe for threads and processes. Without a Fernet key nothing is written: tokens then live as long as the process,
+    and ID-porten logins are refused, because their refresh tokens must survive it.
+
+    :param directory: made with mode 0700 when it is missing. For ID-porten all machines must share it.
+    :param fernet_keys: the first encrypts, all decrypt; text with commas between keys as in Airflow's configuration.
+    :param clock: seconds since 1970.
+    :param mask: told every token before it is used, so that logs can hide it.
+    """
+
+    def __init__(
+        self,
+        directory: str | Path,
+        fernet_keys: str | Sequence[str] = (),
+        *,
+        clock: Callable[[], float] = time.time,
+        mask: Callable[[str], None] | None = None,
+    ) -> None:
+        given = fernet_keys.split(",") if isinstance(fernet_keys, str) else fernet_keys
+        keys = [key.strip() for key in given if key.strip()]
+        self._durable = bool(keys)
+        self._vault: Vault = FileVault(Path(directory), keys) if keys else PROCESS_MEMORY
+        self._clock = clock
+        self._mask = mask or (lambda _secret: None)
+
+    def token(self, settings: Settings, need: NeedToken, run: Runner) -> str:
+        """Return a token that is valid long enough, logging in if there is none.
+
+        :param need: which token, for how long, and which one a server has just refused.
+        :param run: drives a login to its end; it need not know `KeepRefreshToken`.
+        :raises AltinnConfigurationError: this login cannot be kept, or has no such token.
+        :raises AltinnError: the login failed.
+        """
+        if settings.auth_mode == ALTINN_TOKEN:
+            return self._ready_made(settings, need, run)
+        if settings.auth_mode == IDPORTEN and not self._durable:
+            raise AltinnConfigurationError(
+                f"connection '{settings.conn_id}': an ID-porten login must be kept encrypted between tasks, which "
+                "needs Airflow's [core] fernet_key: set it (the same on all machines) and try again"
+            )
+        key = cache_key(settings)
+        kept = self._load(settings, key)
+        if kept is None or not self._serves(kept, need):
+            with self._vault.locked(key):
+                kept = self._load(settings, key)
+                if kept is None or not self._serves(kept, need):
+                    kept = self._renewed(settings, key, kept, run)
+        return self._answer(settings, need, kept.altinn if need.audience == "altinn" else kept.external)
+
+    def _ready_made(self, settings: Settings, need: NeedToken, run: Runner) -> str:
+        token = run(login(settings, clock=self._clock)).altinn_token
+        if token == need.rejected:
+            raise AltinnConfigurationError(
+                f"connection '{settings.conn_id}': the server refuses altinn_token: get a new one for environment "
+                f"'{settings.environment.name}', or use another auth_mode"
+            )
+        return self._answer(settings, need, token if need.audience == "altinn" else "")
+
+    def _answer(self, settings: Settings, need: NeedToken, token: str) -> str:
+        if not token:
+            raise AltinnConfigurationError(
+                f"connection '{settings.conn_id}': a login with '{settings.auth_mode}' gives no {need.audience} token: "
+                "use 'maskinporten' or 'idporten'"
+            )
+        self._mask(token)
+        return token
+
+    def _serves(self, kept: Kept, need: NeedToken) -> bool:
+        """Tell whether a kept token will do.
+
+        A demand that no token meets (longer than its whole life) is met by one that is nearly new; otherwise every
+        request would log in.
+        """
+        token, expires_at = (
+            (kept.altinn, kept.altinn_expires_at)
+            if need.audience == "altinn"
+            else (kept.external, kept.external_expires_at)
+        )
+        if not kept.altinn or token == need.rejected:
+            return False
+        if not token:
+            return True
+        life = expires_at - kept.obtained_at
+        wanted = min(EARLY + need.min_validity, life * _WORTHWHILE)
+        return expires_at - self._clock() >= wanted
+
+    def _load(self, settings: Settings, key: str) -> Kept | None:
+        try:
+            return self._vault.load(key)
+        except UnreadableError as exc:
+            if settings.auth_mode == IDPORTEN:
+                raise AltinnConfigurationError(
+                    f"connection '{settings.conn_id}': the stored login cannot be read ({exc}), and with it the latest "
+                    f"refresh token is gone: if Airflow's fernet_key has changed, add the old one; else {LOG_IN_AGAIN}"
+                ) from exc
+            log.warning("Connection '%s': stored tokens cannot be read (%s); logging in anew", settings.conn_id, exc)
+            return None
+
+    def _renewed(self, settings: Settings, key: str, kept: Kept | None, run: Runner) -> Kept:
+        """Log in and keep the result; the caller holds the lock."""
+        refresh_token = kept.refresh_token if kept else ""
+        if settings.auth_mode == IDPORTEN:
+            # Proves that the directory can be written before the refresh token is spent.
+            self._vault.save(key, kept or Kept())
+        flow = _Keeping(self._vault, key, refresh_token, self._mask)
+        tokens = run(flow.around(login(settings, refresh_token=refresh_token or None, clock=self._clock)))
+        renewed = Kept(
+            altinn=tokens.altinn_token,
+            altinn_expires_at=tokens.altinn_expires_at,
+            external=tokens.external_token,
+            external_expires_at=tokens.external_expires_at,
+            obtained_at=self._clock(),
+            refresh_token=flow.refresh_token,
+        )
+        self._vault.save(key, renewed)
+        log.info(
+            "Connection '%s' logged in (%s, environment %s); the token is valid for %d s",
+            settings.conn_id,
+            settings.auth_mode,
+            settings.environment.name,
+            renewed.altinn_expires_at - renewed.obtained_at,
+        )
+        return renewed
+
+
+class _Keeping:
+    """Answers a login's `KeepRefreshToken` on the spot, so that no driver can come between."""
+
+    def __init__(self, vault: Vault, key: str, refresh_token: str, mask: Callable[[str], None]) -> None:
+        self.refresh_token = refresh_token
+        self._vault = vault
+        self._key = key
+        self._mask = mask
+
+    def around(self, flow: Flow[TokenSet]) -> Flow[TokenSet]:
+        """Pass a flow's steps on, except the ones answered here."""
+        answer: HttpResponse | str | None = None
+        error: AltinnError | None = None
+        while True:
+            try:
+                step = flow.send(answer) if error is None else flow.throw(error)
+            except StopIteration as stop:
+                result: TokenSet = stop.value
+                return result
+            answer = error = None
+            try:
+                answer = self._keep(step) if isinstance(step, KeepRefreshToken) else (yield step)
+            except AltinnError as exc:
+                error = exc
+
+    def _keep(self, step: KeepRefreshToken) -> None:
+        self._mask(step.refresh_token)
+        self._vault.save(self._key, Kept(refresh_token=step.refresh_token))
+        self.refresh_token = step.refresh_token
