@@ -195,7 +195,10 @@ class _Keeping:
                 return result
             answer = error = None
             try:
-                answer = self._keep(step) if isinstance(step, KeepRefreshToken) else (yield step)
+                if isinstance(step, KeepRefreshToken):
+                    self._keep(step)
+                else:
+                    answer = yield step
             except AltinnError as exc:
                 error = exc
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from altinn.exceptions import AltinnAnswerError, AltinnError
+from altinn.protocol.assertions import idporten_assertion
 from altinn.protocol.keys import load_key
 from altinn.protocol.settings import ALTINN_TOKEN, IDPORTEN, LOCALTEST, MASKINPORTEN, Settings
 from altinn.protocol.tokens import (
@@ -14,7 +15,6 @@ from altinn.protocol.tokens import (
     exchanged,
     expiry_of,
     external_token,
-    idporten_assertion,
     login,
     new_uuid,
 )
