@@ -150,13 +150,14 @@ class Filing:
             self.report(f"{len(others)} more with the key {self.key}, never pushed: {', '.join(others)}")
         return Filed(chosen, created=False, others=others)
 
-    def find_or_create(self, data_values: Mapping[str, str]) -> Flow[Filed]:
+    def find_or_create(self, data_values: Mapping[str, str], hints: Mapping[str, str] | None = None) -> Flow[Filed]:
         """Adopt the key's instance, or create it with its stamps and look again.
 
         :param data_values: further `dataValues` that the app wants at creation.
+        :param hints: stamps that are no part of the key.
         :raises AltinnUnknownOutcomeError: the creation's answer was lost and no instance shows; a retry looks first.
         """
-        values = self._values(data_values)
+        values = {**self._values(data_values), **(hints or {})}
         found = yield from self.find()
         if found is not None:
             self.report(f"adopted {found.instance.id} for {self.key}: {found.instance.process.where}")
@@ -174,7 +175,7 @@ class Filing:
         taken = sorted(name for name in data_values if name in STAMP_NAMES or name == HASH_STAMP)
         if taken:
             raise AltinnInputError(
-                f"data_values must not set {', '.join(taken)}: the filing key is stamped there; rename or leave them out"
+                f"data_values must not set {', '.join(taken)}: the filing key is stamped there; leave them out"
             )
         return {**{str(k): str(v) for k, v in data_values.items()}, **self.key.stamps()}
 

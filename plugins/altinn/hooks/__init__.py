@@ -1,0 +1,1 @@
+"""The hook that holds the login to Altinn."""

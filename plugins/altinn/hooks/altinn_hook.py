@@ -1,0 +1,246 @@
+"""AltinnHook: a connection, its login, and a driver that runs the protocol's flows."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow.sdk import BaseHook
+
+from altinn.exceptions import AltinnError
+from altinn.protocol.app_api import App
+from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner, check_organisation_number
+from altinn.protocol.session import Session
+from altinn.protocol.settings import ALTINN_TOKEN, Settings, settings_from, with_files_read
+from altinn.protocol.storage_api import Storage
+from altinn.protocol.wire import Flow, NeedToken
+from altinn.transport import AwaitingDriver, BlockingDriver
+
+if TYPE_CHECKING:
+    import requests
+
+T = TypeVar("T")
+
+
+class AltinnHook(BaseHook):
+    """Log in to Altinn and run calls.
+
+    The session comes from the HTTP provider's own hook, so that proxies, certificates and keep-alive work as users
+    know them; that hook sees only an allow-listed copy of the connection, because it sends unknown extras as headers.
+
+    :param altinn_conn_id: the connection, of type `altinn`.
+    :param on_behalf_of: organisation number whose system user acts; by default what the connection says.
+    :param external_ref: which of that organisation's system users.
+    """
+
+    conn_name_attr = "altinn_conn_id"
+    default_conn_name = "altinn_default"
+    conn_type = "altinn"
+    hook_name = "Altinn 3"
+
+    def __init__(
+        self,
+        altinn_conn_id: str = default_conn_name,
+        *,
+        on_behalf_of: str | None = None,
+        external_ref: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.altinn_conn_id = altinn_conn_id
+        self.on_behalf_of = on_behalf_of
+        self.external_ref = external_ref
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The checked connection. Its secrets are registered with Airflow's log masking.
+
+        :raises AltinnConfigurationError: a field is wrong; the text says which and what to write.
+        """
+        connection = self.get_connection(self.altinn_conn_id)
+        settings = self._settings_of(connection, connection.extra_dejson)
+        _mask(settings.secrets)
+        for warning in settings.warnings():
+            self.log.warning("%s", warning)
+        return settings
+
+    def _settings_of(self, connection: Any, extra: Mapping[str, Any]) -> Settings:
+        settings = settings_from(
+            self.altinn_conn_id,
+            host=connection.host,
+            login=connection.login,
+            password=connection.password,
+            extra=with_files_read(self.altinn_conn_id, extra, _read_text),
+        )
+        return settings.acting_for(self.on_behalf_of or None, self.external_ref)
+
+    @cached_property
+    def session(self) -> Session:
+        """The rules for calls, with the real clock."""
+        return Session(now=lambda: datetime.now(UTC))
+
+    @cached_property
+    def driver(self) -> BlockingDriver:
+        """The blocking driver; one TCP connection and one token serve every call of this hook."""
+        return BlockingDriver(
+            session=http_session(self.settings),
+            tokens=lambda need: self._token(self.settings, need),
+            report=lambda line: self.log.info("%s", line),
+        )
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow and return its result."""
+        return self.driver.run(flow)
+
+    @asynccontextmanager
+    async def awaiting_driver(self) -> AsyncIterator[AwaitingDriver]:
+        """Open a driver for an event loop; close it by leaving the block."""
+        import aiohttp
+
+        connection = await self.aget_connection(self.altinn_conn_id)
+        settings = self._settings_of(connection, await connection.aextra_dejson())
+        options: dict[str, Any] = {}
+        proxy = settings.proxies.get("https") or settings.proxies.get("http")
+        if proxy:
+            options["proxy"] = proxy
+        headers = {"User-Agent": settings.user_agent}
+        connector = aiohttp.TCPConnector(ssl=_ssl_of(settings.verify))
+        async with aiohttp.ClientSession(headers=headers, trust_env=True, connector=connector) as client:
+            yield AwaitingDriver(
+                session=client,
+                tokens=lambda need: self._token(settings, need),
+                options=options,
+                report=lambda line: self.log.info("%s", line),
+            )
+
+    async def asettings(self) -> Settings:
+        """Return the checked connection, read without blocking the event loop."""
+        connection = await self.aget_connection(self.altinn_conn_id)
+        return self._settings_of(connection, await connection.aextra_dejson())
+
+    def app(self, app_id: str) -> App:
+        """Return the address of an app, "org/app"."""
+        return app_of(self.settings, app_id)
+
+    @property
+    def storage(self) -> Storage:
+        """Storage of the connection's environment."""
+        return Storage(self.settings.environment.platform_url)
+
+    def owner(
+        self,
+        *,
+        organisation_number: str | None = None,
+        party_id: str | None = None,
+        username: str | None = None,
+        owner: str | None = None,
+    ) -> InstanceOwner:
+        """Choose who files, and check the number before anything is sent.
+
+        :param owner: "self" takes the connection's organisation, or its person for a connection of a person.
+        :raises AltinnInputError: no or more than one identifier, or a malformed number.
+        """
+        from altinn.protocol.owners import choose_owner
+
+        chosen = choose_owner(
+            self.settings, organisation_number=organisation_number, party_id=party_id, username=username, owner=owner
+        )
+        if chosen.organisation_number:
+            warning = check_organisation_number(
+                chosen.organisation_number, strict=self.settings.environment.is_production
+            )
+            if warning:
+                self.log.warning("%s", warning)
+        return chosen
+
+    def external_token(self) -> str:
+        """Return the raw Maskinporten or ID-porten token, for an authority's own API. Never log or return it."""
+        return self._token(self.settings, NeedToken("external"))
+
+    def instance_link(self, app_id: str, instance_id: InstanceId) -> str:
+        """Return the address where a person sees the instance."""
+        return f"{self.app(app_id).base}/#/instance/{instance_id}"
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Walk key, token and exchange; name the link that broke. Used by the connection form's Test button."""
+        try:
+            kept = self._token(self.settings, NeedToken())
+            if self.settings.auth_mode != ALTINN_TOKEN:
+                # A token from the store proves an earlier login; asking for another one proves today's.
+                self._token(self.settings, NeedToken(rejected=kept))
+        except AltinnError as exc:
+            return False, str(exc)
+        settings = self.settings
+        return True, f"logged in to {settings.environment.name} with {settings.auth_mode}: key, token and exchange work"
+
+    def _token(self, settings: Settings, need: NeedToken) -> str:
+        from altinn.token_store import TokenStore
+
+        store = TokenStore(
+            settings.token_dir or default_token_dir(), fernet_keys(), mask=lambda secret: _mask([secret])
+        )
+        return store.token(settings, need, lambda login: BlockingDriver(http_session(settings)).run(login))
+
+
+def app_of(settings: Settings, app_id: str) -> App:
+    """Return the address of an app in a connection's environment."""
+    parsed = AppId.parse(app_id)
+    return App(f"{settings.environment.app_url(parsed.org)}/{parsed}")
+
+
+def http_session(settings: Settings) -> requests.Session:
+    """Build the session with the HTTP provider's hook, from what of the connection may reach it."""
+    from airflow.providers.http.hooks.http import HttpHook
+    from airflow.sdk import Connection
+
+    class AllowListedHttpHook(HttpHook):
+        @classmethod
+        def get_connection(cls, conn_id: str) -> Connection:
+            return Connection(
+                conn_id=conn_id,
+                conn_type="http",
+                host=settings.environment.platform_url,
+                extra=json.dumps({"proxies": dict(settings.proxies), "verify": settings.verify}),
+            )
+
+    session: requests.Session = AllowListedHttpHook(http_conn_id=settings.conn_id).get_conn()
+    session.headers["User-Agent"] = settings.user_agent
+    return session
+
+
+def default_token_dir() -> str:
+    """Return where tokens are shared between this installation's task processes."""
+    return str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "altinn-tokens")
+
+
+def fernet_keys() -> list[str]:
+    """Return Airflow's Fernet keys, newest first; empty when the installation has none."""
+    from airflow.sdk.configuration import conf
+
+    return [key.strip() for key in str(conf.get("core", "fernet_key", fallback="")).split(",") if key.strip()]
+
+
+def _read_text(path: str) -> str:
+    return Path(path).expanduser().read_text("utf-8")
+
+
+def _mask(secrets: Any) -> None:
+    from airflow.sdk.log import mask_secret
+
+    for secret in secrets:
+        for form in {secret, secret.replace("\n", "\\n"), *secret.splitlines()}:
+            if len(form) >= 12 and not form.startswith("-----"):
+                mask_secret(form)
+
+
+def _ssl_of(verify: bool | str) -> Any:
+    import ssl
+
+    if isinstance(verify, str):
+        return ssl.create_default_context(cafile=verify)
+    return bool(verify)

@@ -1,0 +1,20 @@
+"""The operators: the API's verbs as discrete tasks."""
+
+from __future__ import annotations
+
+from altinn.operators.delete_instance import AltinnDeleteInstanceOperator
+from altinn.operators.download_data import AltinnDownloadDataOperator
+from altinn.operators.instantiate import AltinnInstantiateMultipartOperator, AltinnInstantiateOperator
+from altinn.operators.process_next import AltinnProcessNextOperator
+from altinn.operators.upload_data import AltinnUploadDataOperator
+from altinn.operators.validate import AltinnValidateOperator
+
+__all__ = [
+    "AltinnDeleteInstanceOperator",
+    "AltinnDownloadDataOperator",
+    "AltinnInstantiateMultipartOperator",
+    "AltinnInstantiateOperator",
+    "AltinnProcessNextOperator",
+    "AltinnUploadDataOperator",
+    "AltinnValidateOperator",
+]

@@ -1,0 +1,43 @@
+"""Remove a draft of our own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from altinn.exceptions import AltinnFilingError
+from altinn.operators.altinn_operator import AltinnInstanceOperator
+from altinn.protocol.filing import STAMP_NAMES
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class AltinnDeleteInstanceOperator(AltinnInstanceOperator):
+    """Mark a draft of our own as deleted.
+
+    Altinn lets a sender delete what has been delivered. So the instance is read right before: it must carry this
+    provider's stamp and stand in its data task, else nothing happens and the task fails. The deletion is a soft one;
+    a person can undo it. Safe to retry: a draft that is deleted already is a success.
+
+    :return: True if this task deleted it, False if it was deleted before.
+    """
+
+    def execute(self, context: Context) -> bool:
+        """Look, and delete."""
+        instance_id = self.checked_instance_id(context)
+        instance = self.hook.run(self.hook.session.perform(self.hook.storage.get_instance(instance_id)))
+        if instance.is_soft_deleted or instance.is_hard_deleted:
+            self.log.info("%s is deleted already", instance_id)
+            return False
+        if not all(name in instance.stamps for name in STAMP_NAMES):
+            raise AltinnFilingError(
+                f"{instance_id} does not carry this provider's stamp, so it is not ours to delete", [str(instance_id)]
+            )
+        if instance.process.task_type != "data":
+            raise AltinnFilingError(
+                f"{instance_id} is no draft any more ({instance.process.where}): a delivered filing is never deleted",
+                [str(instance_id)],
+            )
+        self.hook.run(self.hook.session.perform(self.hook.app(self.app).delete(instance_id)))
+        self.log.info("%s is marked as deleted", instance_id)
+        return True

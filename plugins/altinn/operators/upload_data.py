@@ -1,0 +1,95 @@
+"""Put form and attachments into an instance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from altinn.documents import documents_of
+from altinn.exceptions import AltinnInputError
+from altinn.operators.altinn_operator import AltinnInstanceOperator
+from altinn.operators.preflight import check_documents
+from altinn.protocol.upload import Upload, form_types
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class AltinnUploadDataOperator(AltinnInstanceOperator):
+    """Upload one document or a list: overwrite the auto-created form by its id, add everything else.
+
+    Safe to retry: replacing a form is harmless to repeat; a file is added only after the list of elements shows that
+    it is not there, and one task with many files goes on where it stopped. On a delivered instance nothing is
+    changed. The app's limits are checked before the first byte is sent. Waits for the virus scan at the end.
+
+    :param documents: list of {"data_type", "path"} and optionally "content_type", "file_name"; paths are local or
+        anything ObjectStoragePath knows. Or give one document by the next four arguments.
+    :param data_type: the app's data type id.
+    :param path: where the document lies.
+    :param content_type: by default what belongs to the file name's extension.
+    :param file_name: by default the path's last part.
+    :param scan_timeout: seconds to wait for the virus scan.
+    :return: list of {"data_type", "file_name", "content_type", "size", "sha256", "element_id", "how"}.
+    """
+
+    template_fields: Sequence[str] = (
+        *AltinnInstanceOperator.template_fields,
+        "documents",
+        "data_type",
+        "path",
+        "content_type",
+        "file_name",
+    )
+    template_fields_renderers = {"documents": "json"}
+
+    def __init__(
+        self,
+        *,
+        documents: Sequence[Mapping[str, str]] | None = None,
+        data_type: str | None = None,
+        path: str | None = None,
+        content_type: str | None = None,
+        file_name: str | None = None,
+        scan_timeout: float = 600.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.documents = documents
+        self.data_type = data_type
+        self.path = path
+        self.content_type = content_type
+        self.file_name = file_name
+        self.scan_timeout = scan_timeout
+
+    def execute(self, context: Context) -> list[dict[str, str | int]]:
+        """Check, upload, and return what lies where."""
+        instance_id = self.checked_instance_id(context)
+        documents = documents_of(self._entries())
+        app = self.hook.app(self.app)
+        metadata = self.hook.run(self.hook.session.perform(app.metadata()))
+        check_documents(self.app, metadata, documents, whole=False, report=self.report)
+        upload = Upload(
+            session=self.hook.session,
+            app=app,
+            storage=self.hook.storage,
+            instance_id=instance_id,
+            forms=form_types(metadata),
+            scan_timeout=self.scan_timeout,
+            report=self.report,
+        )
+        return [placed.as_json() for placed in self.hook.run(upload.run(documents))]
+
+    def _entries(self) -> object:
+        single = {
+            name: value
+            for name, value in (
+                ("data_type", self.data_type),
+                ("path", self.path),
+                ("content_type", self.content_type),
+                ("file_name", self.file_name),
+            )
+            if value
+        }
+        if single and self.documents is not None:
+            raise AltinnInputError("give either documents or data_type and path, not both")
+        return [single] if single else self.documents

@@ -1,0 +1,121 @@
+"""The last look before a push: the instance must hold exactly what is meant."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from altinn.exceptions import AltinnDiffersError, AltinnInputError, AltinnUnexpectedStateError
+from altinn.protocol.app_api import App
+from altinn.protocol.identifiers import InstanceId
+from altinn.protocol.model import DataElement, Instance, Process
+from altinn.protocol.session import Session
+from altinn.protocol.storage_api import Storage
+from altinn.protocol.upload import form_types
+from altinn.protocol.wire import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedElement:
+    """An element that an upload left behind."""
+
+    data_type: str
+    file_name: str
+    size: int
+    sha256: str
+    element_id: str
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> ExpectedElement:
+        """Read an entry of what AltinnUploadDataOperator returned."""
+        try:
+            return cls(
+                data_type=str(value["data_type"]),
+                file_name=str(value["file_name"]),
+                size=int(value["size"]),
+                sha256=str(value["sha256"]),
+                element_id=str(value["element_id"]),
+            )
+        except (KeyError, TypeError, ValueError) as exc:
+            raise AltinnInputError(
+                "documents must be what AltinnUploadDataOperator returned, with data_type, file_name, size, sha256 and "
+                "element_id in each entry"
+            ) from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the instance must hold before a push.
+
+    :param expected: what the uploads left; empty means that nothing is compared.
+    """
+
+    session: Session
+    storage: Storage
+    app: App
+    instance_id: InstanceId
+    expected: tuple[ExpectedElement, ...] = ()
+
+    def check(self, _process: Process) -> Flow[None]:
+        """Read the instance once more and refuse the push when it is deleted or holds something else.
+
+        Files are compared byte for byte. Forms are not: the app writes them anew, so here only their presence counts.
+
+        :raises AltinnUnexpectedStateError: the instance has been deleted.
+        :raises AltinnDiffersError: an element is missing, differs, or was added by somebody else.
+        """
+        instance = yield from self.session.perform(self.storage.get_instance(self.instance_id))
+        if instance.is_soft_deleted or instance.is_hard_deleted:
+            raise AltinnUnexpectedStateError(
+                f"{self.instance_id} has been deleted: nothing was pushed. Altinn would file it all the same: see "
+                "who deleted it",
+                [str(self.instance_id)],
+            )
+        if not self.expected:
+            return
+        metadata = yield from self.session.perform(self.app.metadata())
+        forms = form_types(metadata)
+        self._compare_lists(instance, _uploadable(metadata))
+        by_id = {element.id: element for element in instance.elements}
+        for expected in self.expected:
+            if expected.data_type not in forms:
+                yield from self._compare_file(expected, by_id[expected.element_id])
+
+    def _compare_lists(self, instance: Instance, types: frozenset[str]) -> None:
+        present = {e.id: e for e in instance.elements if e.data_type in types}
+        wanted = {e.element_id: e for e in self.expected}
+        missing = [f"{e.data_type} {e.file_name}" for key, e in wanted.items() if key not in present]
+        uploaded_types = {e.data_type for e in self.expected}
+        extra = [
+            f"{e.data_type} {e.file_name}"
+            for key, e in present.items()
+            if key not in wanted and e.data_type in uploaded_types
+        ]
+        if missing or extra:
+            parts = [f"missing: {', '.join(missing)}"] if missing else []
+            parts += [f"not ours: {', '.join(extra)}"] if extra else []
+            raise AltinnDiffersError(
+                f"{self.instance_id} does not hold what was uploaded ({'; '.join(parts)}): nothing was pushed. Run the "
+                "upload task again, or remove what does not belong",
+                [str(self.instance_id)],
+            )
+
+    def _compare_file(self, expected: ExpectedElement, element: DataElement) -> Flow[None]:
+        answer = yield from self.session.perform(self.app.read_data(self.instance_id, element.id))
+        if hashlib.sha256(answer.body).hexdigest() != expected.sha256:
+            raise AltinnDiffersError(
+                f"{self.instance_id}: {expected.data_type} {expected.file_name} is not what was uploaded: nothing was "
+                "pushed. Run the upload task again",
+                [str(self.instance_id)],
+            )
+
+
+def _uploadable(metadata: Mapping[str, Any]) -> frozenset[str]:
+    """Return the data types that a sender may add to; the owner's own come and go without us."""
+    return frozenset(
+        str(item.get("id"))
+        for item in metadata.get("dataTypes") or ()
+        if not item.get("allowedContributers") and not item.get("allowedContributors")
+    )

@@ -1,0 +1,261 @@
+"""Put documents into an instance: replace the auto-created form, add the rest once, and wait for the virus scan.
+
+A POST adds another element each time, so the list of elements is read before it and after a lost answer. Names are
+compared loosely, because Storage decodes them twice, and content is compared by its hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from altinn.exceptions import (
+    AltinnAmbiguousError,
+    AltinnAnswerError,
+    AltinnConflictError,
+    AltinnDiffersError,
+    AltinnDocumentError,
+    AltinnNoAnswerError,
+    AltinnServerError,
+    AltinnTimeoutError,
+    AltinnUnauthorizedError,
+    AltinnUnavailableError,
+    AltinnUnknownOutcomeError,
+    Issue,
+)
+from altinn.protocol.app_api import App
+from altinn.protocol.filing import is_delivered
+from altinn.protocol.identifiers import InstanceId
+from altinn.protocol.model import DataElement, Instance
+from altinn.protocol.session import Session
+from altinn.protocol.storage_api import Storage
+from altinn.protocol.wire import Flow, Sleep, StreamBody
+
+_PERHAPS_DONE = (
+    AltinnNoAnswerError,
+    AltinnAnswerError,
+    AltinnUnauthorizedError,
+    AltinnUnavailableError,
+    AltinnServerError,
+    AltinnConflictError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document to be filed.
+
+    :param size: bytes.
+    :param sha256: lower-case hex digest of the bytes.
+    :param open: gives a new binary stream of the bytes.
+    """
+
+    data_type: str
+    file_name: str
+    content_type: str
+    size: int
+    sha256: str
+    open: Callable[[], BinaryIO] = field(repr=False, compare=False)
+
+    @property
+    def body(self) -> StreamBody:
+        """The document as a request body."""
+        return StreamBody(self.open, self.size)
+
+    @property
+    def label(self) -> str:
+        """The document for logs."""
+        return f"{self.data_type} {self.file_name}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A document as it lies in the instance.
+
+    :param how: "replaced", "added", "kept" (it lay there already) or "delivered" (nothing may change any more).
+    """
+
+    document: Document
+    element_id: str
+    how: str
+
+    def as_json(self) -> dict[str, str | int]:
+        """Return the plain JSON that goes to XCom."""
+        return {
+            "data_type": self.document.data_type,
+            "file_name": self.document.file_name,
+            "content_type": self.document.content_type,
+            "size": self.document.size,
+            "sha256": self.document.sha256,
+            "element_id": self.element_id,
+            "how": self.how,
+        }
+
+
+def form_types(metadata: Mapping[str, Any]) -> frozenset[str]:
+    """Return the data types that the app reads as forms and writes anew (`appLogic.classRef`)."""
+    return frozenset(
+        str(item.get("id")) for item in metadata.get("dataTypes") or () if (item.get("appLogic") or {}).get("classRef")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Puts documents into one instance, in their order.
+
+    :param forms: the app's form data types; see `form_types`.
+    :param scan_timeout: seconds to wait for the virus scan.
+    :param report: takes one line for each decision, for the log.
+    """
+
+    session: Session
+    app: App
+    storage: Storage
+    instance_id: InstanceId
+    forms: frozenset[str]
+    scan_timeout: float = 600.0
+    report: Callable[[str], None] = lambda _line: None
+
+    def run(self, documents: Sequence[Document]) -> Flow[list[Placed]]:
+        """Put every document in place; what lies there already is kept, so a repeat goes on where it stopped.
+
+        :raises AltinnAmbiguousError: more than one element could be meant.
+        :raises AltinnDocumentError: the virus scan refused a file.
+        """
+        placed = []
+        for number, document in enumerate(documents, 1):
+            done = yield from self._place(document)
+            self.report(f"{number}/{len(documents)} {done.how}: {document.label}, {document.size} bytes")
+            placed.append(done)
+        yield from self._await_scan({p.element_id for p in placed})
+        return placed
+
+    def _instance(self) -> Flow[Instance]:
+        return (yield from self.session.perform(self.storage.get_instance(self.instance_id)))
+
+    def _place(self, document: Document) -> Flow[Placed]:
+        instance = yield from self._instance()
+        present = instance.of_type(document.data_type)
+        if is_delivered(instance):
+            return self._delivered(document, present)
+        if document.data_type in self.forms:
+            return (yield from self._place_form(document, present))
+        return (yield from self._place_file(document, present))
+
+    def _delivered(self, document: Document, present: Sequence[DataElement]) -> Placed:
+        matching = [
+            e for e in present if document.data_type in self.forms or same_name(e.file_name, document.file_name)
+        ]
+        if not matching:
+            raise AltinnDiffersError(
+                f"{self.instance_id} has been delivered without {document.label}: what is delivered cannot be changed; "
+                "file a correction",
+                [str(self.instance_id)],
+            )
+        return Placed(document, matching[0].id, "delivered")
+
+    def _place_form(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
+        if len(present) > 1:
+            raise AltinnAmbiguousError(
+                f"{self.instance_id} has {len(present)} elements of form {document.data_type}: none is overwritten",
+                [str(self.instance_id)],
+            )
+        if not present:
+            return (yield from self._add(document, present))
+        return (yield from self._replace(document, present[0]))
+
+    def _place_file(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
+        named = [e for e in present if same_name(e.file_name, document.file_name)]
+        for element in named:
+            if element.size == document.size and (yield from self._has_content(element, document)):
+                return Placed(document, element.id, "kept")
+        if len(named) > 1:
+            raise AltinnAmbiguousError(
+                f"{self.instance_id} has {len(named)} elements {document.label} with other content: remove them first",
+                [str(self.instance_id)],
+            )
+        if named:
+            return (yield from self._replace(document, named[0]))
+        return (yield from self._add(document, present))
+
+    def _replace(self, document: Document, element: DataElement) -> Flow[Placed]:
+        file_name = "" if document.data_type in self.forms else document.file_name
+        changed = yield from self.session.perform(
+            self.app.replace_data(self.instance_id, element.id, document.body, document.content_type, file_name)
+        )
+        if changed:
+            self.report(f"the app calculated fields of {document.label}: {', '.join(sorted(changed)[:20])}")
+        return Placed(document, element.id, "replaced")
+
+    def _add(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
+        call = self.app.add_data(
+            self.instance_id, document.data_type, document.body, document.content_type, document.file_name
+        )
+        try:
+            element_id = yield from self.session.perform(call)
+        except _PERHAPS_DONE as exc:
+            arrived = yield from self._arrived(document, {e.id for e in present})
+            if arrived is not None:
+                self.report(f"{document.label} had arrived although {type(exc).__name__} came back")
+                return Placed(document, arrived.id, "added")
+            if isinstance(exc, AltinnConflictError):
+                raise
+            raise AltinnUnknownOutcomeError(
+                f"the upload of {document.label} to {self.instance_id} got no clean answer and no element shows; a "
+                f"retry looks again before it sends. Cause: {exc}",
+                [str(self.instance_id)],
+            ) from exc
+        return Placed(document, element_id, "added")
+
+    def _arrived(self, document: Document, known: set[str]) -> Flow[DataElement | None]:
+        instance = yield from self._instance()
+        for element in instance.of_type(document.data_type):
+            if element.id in known or not same_name(element.file_name, document.file_name):
+                continue
+            if document.data_type in self.forms:
+                return element
+            if element.size == document.size and (yield from self._has_content(element, document)):
+                return element
+        return None
+
+    def _has_content(self, element: DataElement, document: Document) -> Flow[bool]:
+        answer = yield from self.session.perform(self.app.read_data(self.instance_id, element.id))
+        return hashlib.sha256(answer.body).hexdigest() == document.sha256
+
+    def _await_scan(self, element_ids: set[str]) -> Flow[None]:
+        waited, pause = 0.0, 1.0
+        while True:
+            instance = yield from self._instance()
+            elements = [e for e in instance.elements if e.id in element_ids]
+            infected = [e for e in elements if e.file_scan == "Infected"]
+            if infected:
+                issues = [
+                    Issue("error", "DataElementFileInfected", e.file_name, "Altinn's virus scan refused it", "altinn")
+                    for e in infected
+                ]
+                names = ", ".join(e.file_name or e.data_type for e in infected)
+                raise AltinnDocumentError(
+                    f"{self.instance_id}: the virus scan refused {names}: replace the file", issues
+                )
+            pending = [e for e in elements if e.file_scan == "Pending"]
+            if not pending:
+                return
+            if waited >= self.scan_timeout:
+                raise AltinnTimeoutError(f"{self.instance_id}: {len(pending)} file(s) not scanned after {waited:.0f} s")
+            yield Sleep(pause, f"virus scan of {len(pending)} file(s)")
+            waited += pause
+            pause = min(pause * 2, 15.0)
+
+
+def same_name(kept: str, sent: str) -> bool:
+    """Compare file names as Storage may have changed them: decoded twice, '+' as a space."""
+    return _loose(kept) == _loose(sent)
+
+
+def _loose(name: str) -> str:
+    for _ in range(2):
+        name = urllib.parse.unquote_plus(name)
+    return name.strip().casefold()

@@ -1,0 +1,68 @@
+"""Which failures are worth another try: the operators' default retry policy."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
+
+from altinn.exceptions import (
+    AltinnActionDeniedError,
+    AltinnConfigurationError,
+    AltinnError,
+    AltinnFilingError,
+    AltinnForbiddenError,
+    AltinnHttpError,
+    AltinnInputError,
+    AltinnLockedError,
+    AltinnLoginError,
+    AltinnRefusedError,
+    AltinnResumeRequiredError,
+    AltinnRetryingError,
+    AltinnUnknownOutcomeError,
+    AltinnValidationError,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_LATER = (AltinnUnknownOutcomeError, AltinnLockedError, AltinnRetryingError)
+_NEVER = (
+    AltinnInputError,
+    AltinnConfigurationError,
+    AltinnRefusedError,
+    AltinnForbiddenError,
+    AltinnValidationError,
+    AltinnResumeRequiredError,
+    AltinnActionDeniedError,
+    AltinnFilingError,
+)
+
+
+class AltinnRetryPolicy(RetryPolicy):
+    """Fail at once on what a retry cannot mend; retry the rest, no sooner than the server asked.
+
+    A retry is safe for every operator of this provider: each looks at what is there before it writes.
+    """
+
+    def evaluate(
+        self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
+    ) -> RetryDecision:
+        """Decide by the error's type."""
+        if not isinstance(exception, AltinnError):
+            return RetryDecision.default()
+        if not is_worth_a_retry(exception):
+            return RetryDecision.fail(reason=type(exception).__name__)
+        wait = exception.retry_after if isinstance(exception, AltinnHttpError) else None
+        delay = timedelta(seconds=wait) if wait else None
+        return RetryDecision.retry(delay, reason=type(exception).__name__)
+
+
+def is_worth_a_retry(error: AltinnError) -> bool:
+    """Tell whether time may mend the error."""
+    if isinstance(error, _LATER):
+        return True
+    if isinstance(error, AltinnLoginError):
+        return error.status >= 500 or error.status == 429
+    return not isinstance(error, _NEVER)

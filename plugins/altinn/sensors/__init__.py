@@ -1,0 +1,7 @@
+"""The sensors."""
+
+from __future__ import annotations
+
+from altinn.sensors.feedback_sensor import AltinnFeedbackSensor
+
+__all__ = ["AltinnFeedbackSensor"]
