@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from altinn.exceptions import AltinnConfigurationError, AltinnInputError
 from altinn.protocol.identifiers import check_organisation_number
 
-SECRET_KEYS = frozenset({"private_key", "refresh_token", "altinn_token", "test_person_number"})
+SECRET_KEYS = frozenset({"private_key", "refresh_token", "altinn_token", "token_person_number"})
 """Keys whose values never appear in a text."""
 
 KNOWN_KEYS = SECRET_KEYS | {

@@ -65,7 +65,9 @@ def _key_line(settings: Settings, now: float, jti: str) -> str:
 
 
 def _from_store() -> Flow[str]:
-    token = yield NeedToken()
+    """Have the token store log in: what it keeps proves an earlier login only, so that is handed back."""
+    kept = yield NeedToken()
+    token = yield NeedToken(rejected=kept if isinstance(kept, str) else None)
     if not isinstance(token, str):
         raise AltinnAnswerError("the driver gave no token")
     return token

@@ -62,7 +62,7 @@ class Settings:
     organisation_number: str = ""
     test_user_id: str = ""
     test_party_id: str = ""
-    test_person_number: str = field(default="", repr=False)
+    token_person_number: str = field(default="", repr=False)
     test_system_user_id: str = ""
     test_authentication_level: str = ""
     generator_password: str = field(default="", repr=False)
@@ -81,7 +81,7 @@ class Settings:
             self.private_key,
             self.refresh_token,
             self.altinn_token,
-            self.test_person_number,
+            self.token_person_number,
             self.generator_password,
         )
         return tuple(secret for secret in found if secret)
@@ -160,6 +160,7 @@ def settings_from(
     conn_id: str,
     *,
     host: str | None = None,
+    port: int | None = None,
     login: str | None = None,
     password: str | None = None,
     extra: Mapping[str, object] | None = None,
@@ -167,13 +168,14 @@ def settings_from(
     """Check a connection's fields.
 
     :param host: address of LocalTest or the emulator; empty for Altinn's own environments.
+    :param port: its port, if the connection keeps it apart from the host (one written as a URI does).
     :param login: client id (user name for the token generator).
     :param password: only for the token generator.
     :param extra: the other fields; files are read already (`with_files_read`).
     :raises AltinnConfigurationError: says which field is wrong and what to write.
     """
     fields = Fields(conn_id, extra or {})
-    environment = _environment(fields, host)
+    environment = _environment(fields, f"{host.strip()}:{port}" if host and port else host)
     mode = fields.choice("auth_mode", AUTH_MODES, default=MASKINPORTEN)
     strict = environment.is_production
     on_behalf_of = fields.organisation_number("on_behalf_of", strict=strict)
@@ -192,7 +194,7 @@ def settings_from(
         organisation_number=fields.organisation_number("organisation_number", strict=strict) or on_behalf_of,
         test_user_id=fields.digits("test_user_id"),
         test_party_id=fields.digits("test_party_id"),
-        test_person_number=fields.secret("test_person_number"),
+        token_person_number=fields.secret("token_person_number"),
         test_system_user_id=fields.text("test_system_user_id"),
         test_authentication_level=fields.digits("test_authentication_level"),
         generator_password=(password or "") if mode == TOKEN_GENERATOR else "",

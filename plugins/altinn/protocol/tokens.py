@@ -83,7 +83,7 @@ def cache_key(settings: Settings) -> str:
             settings.test_party_id,
             settings.test_system_user_id,
             settings.test_authentication_level,
-            _digest(settings.test_person_number),
+            _digest(settings.token_person_number),
         ],
     }
     return _digest(json.dumps(parts, sort_keys=True))
@@ -221,7 +221,7 @@ def _test_token(settings: Settings) -> Call[str]:
     person = {
         "userId": settings.test_user_id,
         "partyId": settings.test_party_id,
-        "pid": settings.test_person_number,
+        "pid": settings.token_person_number,
         "authLvl": settings.test_authentication_level,
     }
     return authentication_api.generated_person_token(environment, name, password, person, settings.scopes)
