@@ -1,0 +1,152 @@
+"""Reporting periods by name, and the day a report about one is due.
+
+Pure: no clock and no network. The names are those that Params, filing keys and logs carry:
+
+    2022          the year                  2022-M03      a month
+    2022-H1       a half-year               2022-M03-1    the first half of a month, up to the 15th
+    2022-Q2       a quarter                 2022-W07      an ISO week
+    2022-T5       a two-month term
+
+The due dates follow skatteforvaltningsforskriften sections 8-3-10 and 8-7-2. Take them as advice: what binds is the
+deadline that the authority itself states for a term.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from altinn.exceptions import AltinnInputError
+
+_NAME = re.compile(
+    r"(?P<year>(?:19|20)[0-9]{2})"
+    r"(?:-(?:T(?P<term>[1-6])|Q(?P<quarter>[1-4])|H(?P<half>[12])|W(?P<week>0[1-9]|[1-4][0-9]|5[0-3])"
+    r"|M(?P<month>0[1-9]|1[0-2])(?:-(?P<part>[12]))?))?"
+)
+_MONTHS = {"year": 12, "half": 6, "quarter": 3, "term": 2, "month": 1}
+_FORMS = "2022, 2022-H1, 2022-Q2, 2022-T5, 2022-M03, 2022-M03-1 or 2022-W07"
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A span of whole days.
+
+    :param name: normalised name.
+    :param kind: "year", "half", "quarter", "term", "month", "half-month" or "week".
+    :param year: the year it is counted in; for a week the ISO year, which may differ from the year of its days.
+    :param number: its number among those of its kind in the year, from 1.
+    :param start: first day.
+    :param end: last day, included.
+    """
+
+    name: str
+    kind: str
+    year: int
+    number: int
+    start: date
+    end: date
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def parse_period(name: str) -> Period:
+    """Return the period with this name; surrounding spaces and lower case are forgiven.
+
+    :raises AltinnInputError: no period has this name.
+    """
+    text = name.strip().upper()
+    match = _NAME.fullmatch(text)
+    if match is None:
+        raise AltinnInputError(f"{name[:40]!r} is no period; write {_FORMS}")
+    year = int(match["year"])
+    if match["week"]:
+        return week(year, int(match["week"]))
+    if match["part"]:
+        return half_month(year, int(match["month"]), int(match["part"]))
+    kind = next((kind for kind in _MONTHS if kind != "year" and match[kind]), "year")
+    return months(year, kind, int(match[kind]) if kind != "year" else 1)
+
+
+def months(year: int, kind: str, number: int) -> Period:
+    """Return a year, half, quarter, term or month by its number.
+
+    :raises AltinnInputError: the year has no such period.
+    """
+    length = _MONTHS.get(kind)
+    if length is None or not 1 <= number <= 12 // length:
+        raise AltinnInputError(f"the year has no {kind} number {number}")
+    last = number * length
+    name = {"year": f"{year}", "month": f"{year}-M{number:02d}"}.get(kind, f"{year}-{kind[0].upper()}{number}")
+    end = date(year, last, calendar.monthrange(year, last)[1])
+    return Period(name, kind, year, number, date(year, last - length + 1, 1), end)
+
+
+def half_month(year: int, month: int, part: int) -> Period:
+    """Return the days up to the 15th of a month (part 1), or those after (part 2).
+
+    :raises AltinnInputError: the year has no such month or the month no such part.
+    """
+    whole = months(year, "month", month)
+    if part not in (1, 2):
+        raise AltinnInputError(f"a month has no half number {part}")
+    start, end = (whole.start, date(year, month, 15)) if part == 1 else (date(year, month, 16), whole.end)
+    return Period(f"{whole.name}-{part}", "half-month", year, 2 * (month - 1) + part, start, end)
+
+
+def week(year: int, number: int) -> Period:
+    """Return an ISO week, Monday to Sunday.
+
+    :raises AltinnInputError: the year has no such week.
+    """
+    try:
+        start = date.fromisocalendar(year, number, 1)
+    except ValueError as exc:
+        raise AltinnInputError(f"{year} has no week {number}") from exc
+    return Period(f"{year}-W{number:02d}", "week", year, number, start, start + timedelta(days=6))
+
+
+def vat_due_date(period: Period, category: str = "alminnelig") -> date:
+    """Return the last day for the VAT return about a period, moved to the next working day if it is none.
+
+    :param category: Skatteetaten's `meldingskategori`; it decides the time for a year and for VOEC (`eHandel`).
+    :raises AltinnInputError: no VAT return is filed for such a period.
+    """
+    if period.kind == "half":
+        raise AltinnInputError(f"there is no deadline for a VAT return about the half-year {period.name}")
+    if category == "eHandel":
+        return next_working_day(period.end + timedelta(days=20))
+    extra = 1
+    if period.kind == "year":
+        extra = 3 if category == "primaernaering" else 2
+    elif (period.kind, period.number) in (("term", 3), ("quarter", 2)):
+        # The summer rule: the term that ends in June is due on 31 August instead of 10 August.
+        return next_working_day(date(period.year, 8, 31))
+    return next_working_day(_add_months(period.end, extra, 10))
+
+
+def next_working_day(day: date) -> date:
+    """Return the day itself, or the first one after it that is no Saturday, Sunday or Norwegian public holiday."""
+    import holidays
+
+    closed = holidays.country_holidays("NO", years=(day.year, day.year + 1))
+    while day.weekday() >= 5 or day in closed:
+        day += timedelta(days=1)
+    return day
+
+
+def _add_months(end: date, count: int, days: int) -> date:
+    """Return the day that lies whole months and some days after the end of a period.
+
+    A month after the last day of a month is the last day of the next, so a period that ends with a month is counted
+    from the first day of the month that follows.
+    """
+    after = end + timedelta(days=1)
+    index = after.year * 12 + after.month - 1 + count
+    year, month = divmod(index, 12)
+    if after.day == 1:
+        return date(year, month + 1, 1) + timedelta(days=days - 1)
+    day = min(end.day, calendar.monthrange(year, month + 1)[1])
+    return date(year, month + 1, day) + timedelta(days=days)
