@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseHook
 
-from altinn.exceptions import AltinnError
+from altinn.exceptions import AltinnError, AltinnNotFoundError
 from altinn.protocol.app_api import App
 from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner, check_organisation_number
 from altinn.protocol.session import Session
@@ -126,6 +126,19 @@ class AltinnHook(BaseHook):
     def app(self, app_id: str) -> App:
         """Return the address of an app, "org/app"."""
         return app_of(self.settings, app_id)
+
+    def metadata(self, app_id: str) -> Mapping[str, Any]:
+        """Read what the app says of itself: data types, limits, library version.
+
+        :raises AltinnNotFoundError: the environment has no such app.
+        """
+        try:
+            return self.run(self.session.perform(self.app(app_id).metadata()))
+        except AltinnNotFoundError as exc:
+            hint = (
+                f"environment {self.settings.environment.name} has no app {app_id}: check app id and connection"
+            )
+            raise AltinnNotFoundError(exc.what, exc.problem, hint) from exc
 
     @property
     def storage(self) -> Storage:

@@ -12,7 +12,7 @@ from altinn.exceptions import AltinnDiffersError, AltinnInputError
 from altinn.operators.altinn_operator import AltinnOperator
 from altinn.operators.preflight import check_documents
 from altinn.protocol.app_api import Part
-from altinn.protocol.filing import HASH_STAMP, Filed, Filing, FilingKey, is_delivered
+from altinn.protocol.filing import HASH_STAMP, Filed, Filing, FilingKey, is_delivered, refuse_taken_stamps
 from altinn.protocol.identifiers import AppId, InstanceOwner
 
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ class AltinnInstantiateOperator(AltinnOperator):
         if self.on_foreign not in ("fail", "ignore"):
             raise AltinnInputError(f"on_foreign must be 'fail' or 'ignore', not {self.on_foreign!r}")
         app_id = AppId.parse(self.app)
+        refuse_taken_stamps(app_id, self.hook.metadata(self.app))
         key = FilingKey.of(app_id, owner, self.period, self.kind, _number(self.correction_number))
         filing = Filing(
             session=self.hook.session,
@@ -209,15 +210,14 @@ class AltinnInstantiateMultipartOperator(AltinnOperator):
                 f"the documents have {total} bytes, more than max_bytes={self.max_bytes}: upload them one by one with "
                 "AltinnUploadDataOperator"
             )
-        app = self.hook.app(self.app)
-        metadata = self.hook.run(self.hook.session.perform(app.metadata()))
+        metadata = self.hook.metadata(self.app)
         check_documents(self.app, metadata, documents, whole=True, report=self.report)
         parts = []
         for document in documents:
             with document.open() as stream:
                 parts.append(Part(document.data_type, document.content_type, stream.read(), document.file_name))
         boundary = "altinn-" + base64.b32encode(uuid.uuid4().bytes).decode().strip("=").lower()
-        call = app.create_multipart(owner, self.data_values or {}, parts, boundary)
+        call = self.hook.app(self.app).create_multipart(owner, self.data_values or {}, parts, boundary)
         created = self.hook.run(self.hook.session.perform(call))
         self.show_instance(context, created.id)
         self.report(f"created {created.id} with {len(parts)} document(s) and without a key")

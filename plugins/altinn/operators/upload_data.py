@@ -65,12 +65,11 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
         """Check, upload, and return what lies where."""
         instance_id = self.checked_instance_id(context)
         documents = documents_of(self._entries())
-        app = self.hook.app(self.app)
-        metadata = self.hook.run(self.hook.session.perform(app.metadata()))
+        metadata = self.hook.metadata(self.app)
         check_documents(self.app, metadata, documents, whole=False, report=self.report)
         upload = Upload(
             session=self.hook.session,
-            app=app,
+            app=self.hook.app(self.app),
             storage=self.hook.storage,
             instance_id=instance_id,
             forms=form_types(metadata),

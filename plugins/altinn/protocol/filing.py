@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from altinn.exceptions import (
     AltinnAmbiguousError,
@@ -272,6 +273,18 @@ class Filing:
                 f"{', '.join(foreign)}. Look at it in Altinn; on_foreign='ignore' files all the same",
                 foreign,
             )
+
+
+def refuse_taken_stamps(app_id: AppId, metadata: Mapping[str, Any]) -> None:
+    """Stop when the app copies form fields into the `dataValues` that the key needs.
+
+    :param metadata: the app's `applicationmetadata`.
+    :raises AltinnFilingError: names the fields.
+    """
+    names = {str(item.get("id")) for item in metadata.get("dataFields") or ()}
+    taken = sorted(names & {*STAMP_NAMES, HASH_STAMP})
+    if taken:
+        raise AltinnFilingError(f"{app_id} writes {', '.join(taken)} into dataValues itself, where the filing key goes")
 
 
 def choose(ours: Sequence[Instance]) -> Instance | None:
