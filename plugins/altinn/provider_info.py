@@ -100,12 +100,10 @@ def _login_fields() -> dict[str, Field]:
 
 
 def _owner_fields() -> dict[str, Field]:
-    nine_digits = {"pattern": r"^(\s*[0-9]){9}\s*$"}
     return {
         "on_behalf_of": _field(
             "On behalf of",
             "For maskinporten: organisation number of the company whose system user files. A task can name another.",
-            **nine_digits,
         ),
         "external_ref": _field(
             "External reference", "The reference the system user was requested with; empty if it had none."
@@ -113,7 +111,6 @@ def _owner_fields() -> dict[str, Field]:
         "organisation_number": _field(
             "Own organisation number",
             "Who files when a task says owner='self'; empty means On behalf of.",
-            **nine_digits,
         ),
     }
 
@@ -140,7 +137,7 @@ def _technical_fields() -> dict[str, Field]:
     return {
         "settle": _field(
             "Settle time (s)",
-            "How long to wait after creating an instance before looking for duplicates. Empty means 30, or 1 for local.",
+            "How long to wait between creating an instance and looking for duplicates. Empty means 30; 1 for local.",
             **seconds,
         ),
         "timeout": _field(
