@@ -94,7 +94,8 @@ def parse_client(document: object) -> Client:
         raise ClientError(f"{where}: scopes must be a list of strings")
     org_number = _org_number(document, where)
     system = document.get("system_id")
-    grants = document.get("system_users") or []
+    grants = document.get("system_users")
+    grants = [] if grants is None else grants
     if not isinstance(grants, list):
         raise ClientError(f"{where}: system_users must be a list")
     return Client(
