@@ -37,6 +37,19 @@ ERROR, WARNING, INFORMATION, FIXED, SUCCESS = 1, 2, 3, 4, 5
 Form = dict[str, Any]
 
 
+class HookFailure(Exception):
+    """Raised by a hook that cannot do its work.
+
+    A version 8 app answers 500; in version 9 the workflow engine stops for good, or tries again by itself.
+
+    :param retryable: version 9 only: try again.
+    """
+
+    def __init__(self, text: str, retryable: bool = False) -> None:
+        super().__init__(text)
+        self.retryable = retryable
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One validation issue.

@@ -32,6 +32,11 @@ class SimulatedClock:
         """Return the simulated time as Altinn writes it, with seven decimals (.NET's ticks)."""
         return f"{self.now():%Y-%m-%dT%H:%M:%S.%f}0Z"
 
+    def days_since(self, stamp: str) -> float:
+        """Return the simulated days that have passed since a time stamp."""
+        then = datetime.strptime(stamp[:26], "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=UTC)
+        return (self.now() - then).total_seconds() / 86_400
+
     def advance(self, seconds: float) -> None:
         """Move simulated time forward.
 

@@ -1,0 +1,194 @@
+"""An app's instances: create, read, list the active ones, delete, complete, sub-status."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from starlette.responses import Response
+
+from altinn.emulator.answers import JSON, default_problem, empty, json_answer
+from altinn.emulator.behaviour import HookFailure
+from altinn.emulator.casefile import owner_principal
+from altinn.emulator.dialects import APP_LINKS, APPS, READ, instance_json
+from altinn.emulator.events import record_event
+from altinn.emulator.guards import Refused, find_instance, forbidden, with_right
+from altinn.emulator.instantiation import (
+    NO_OWNER,
+    OWNER_KEYS,
+    bad,
+    check_instantiation,
+    check_parts,
+    created,
+    find_party,
+    new_record,
+    read_request,
+    store_part,
+    template_owner,
+)
+from altinn.emulator.multipartbody import Part
+from altinn.emulator.parties import Party
+from altinn.emulator.routing import Ask, RouteTable
+from altinn.emulator.store import Record
+
+
+def add_instance_routes(table: RouteTable) -> None:
+    """Register the paths of an app's instances."""
+    table.add("POST", "/{org}/{app}/instances", post_instance)
+    table.add("POST", "/{org}/{app}/instances/create", post_simplified)
+    table.add("GET", "/{org}/{app}/instances/{party:int}/active", get_active)
+    table.add("GET", "/{org}/{app}/instances/{party:int}/{guid:guid}", get_instance)
+    table.add("DELETE", "/{org}/{app}/instances/{party:int}/{guid:guid}", delete_instance)
+    table.add("POST", "/{org}/{app}/instances/{party:int}/{guid:guid}/complete", complete)
+    table.add("PUT", "/{org}/{app}/instances/{party:int}/{guid:guid}/substatus", put_substatus)
+
+
+async def post_instance(ask: Ask) -> Response:
+    """Create an instance from a template, with data elements as further parts."""
+    template, parts = read_request(ask)
+    owner = template_owner(ask, template)
+    check_parts(ask.application, parts)
+    return await _create(ask, find_party(ask, owner), template or {}, parts, {})
+
+
+async def post_simplified(ask: Ask) -> Response:
+    """Create an instance with values for its form; data values are silently dropped."""
+    try:
+        wanted = json.loads(ask.body.decode("utf-8-sig")) if ask.body else None
+    except ValueError as exc:
+        errors = {"$": [f"The JSON value could not be read: {exc}"]}
+        raise Refused(default_problem(400, JSON, title="One or more validation errors occurred.", errors=errors)) from exc
+    if not isinstance(wanted, dict):
+        errors = {"": ["A non-empty request body is required."]}
+        raise Refused(default_problem(400, JSON, title="One or more validation errors occurred.", errors=errors))
+    if wanted.get("sourceInstanceId"):
+        raise bad("Creating instance based on a copy from an archived instance is not enabled for this app.")
+    owner = wanted.get("instanceOwner")
+    if not isinstance(owner, dict) or all(owner.get(key) is None for key in OWNER_KEYS):
+        raise bad(NO_OWNER)
+    kept = {"dueBefore": wanted.get("dueBefore"), "visibleAfter": wanted.get("visibleAfter")}
+    prefill = {str(k): str(v) for k, v in (wanted.get("prefill") or {}).items() if v is not None}
+    return await _create(ask, find_party(ask, owner), kept, [], prefill)
+
+
+async def _create(ask: Ask, party: Party, template: Any, parts: list[Part], prefill: dict[str, str]) -> Response:
+    world, app, who = ask.world, ask.application, ask.principal
+    record = new_record(ask, party, template)
+    check_instantiation(ask, party, record["dataValues"] or {})
+    task_id = world.engine.start(app, record, who)
+    await asyncio.sleep(world.options.think_time)
+    record = world.instances.create(record, who)
+    record_event(world.instances, record, "Created", who)
+    world.store.commit()
+    await asyncio.sleep(world.options.think_time)
+    for part in parts:
+        refusal = store_part(ask, record, part)
+        if refusal is not None:
+            world.instances.delete(record, who, hard=True)
+            return refusal
+    maker = owner_principal(world, app) if app.library == 9 else who
+    try:
+        world.engine.enter(app, record, maker, task_id, prefill)
+    except HookFailure:
+        world.instances.delete(record, who, hard=True)
+        text = f"Instantiation of data elements failed for instance {record['id']} for party {party.party_id}"
+        return json_answer(text, 500)
+    world.engine.started_events(record, who)
+    return created(ask, record, party)
+
+
+async def get_instance(ask: Ask) -> Response:
+    """Return an instance and note that it was read."""
+    record, world = find_instance(ask), ask.world
+    decision = world.rights.decide(ask.principal, ask.application, record["party"], "read", world.place(record))
+    if decision.obligations:
+        return json_answer(decision.obligations, 403)
+    if not decision.permitted:
+        return forbidden()
+    elements = [e for e in world.instances.elements(record["guid"]) if _readable(ask, record, e)]
+    body = instance_json(record, elements, ask.base, links=APP_LINKS, numbers=True,
+                         party=world.register.party(record["party"]))
+    if ask.principal.org_code != record["org"] and record["status"]["readStatus"] != READ:
+        record["status"] = record["status"] | {"readStatus": READ}
+        world.instances.save(record)
+    return json_answer(body)
+
+
+def _readable(ask: Ask, record: Record, element: Record) -> bool:
+    data_type = ask.application.types.get(element["dataType"])
+    action = data_type.action_to_read if data_type else None
+    return action is None or ask.world.rights.may(ask.principal, ask.application, record, action)
+
+
+async def get_active(ask: Ask) -> Response:
+    """Return the instances of a party that are neither archived nor deleted."""
+    found = []
+    for known in ask.world.instances.store.instances():
+        status = known["status"]
+        if known["party"] != ask.party or known["appId"] != ask.application.id or status["isArchived"]:
+            continue
+        if status["isSoftDeleted"] or status["isHardDeleted"]:
+            continue
+        record = ask.world.instances.get(known["guid"])
+        if record and ask.world.rights.may(ask.principal, ask.application, record, "read"):
+            found.append({key: record[key] for key in ("id", "presentationTexts", "dueBefore", "lastChanged")}
+                         | {"lastChangedBy": _name_of(ask, record["lastChangedBy"])})
+    return json_answer(found)
+
+
+def _name_of(ask: Ask, changed_by: str) -> str:
+    register = ask.world.register
+    if len(changed_by) == 9:
+        organisation = register.organisation(changed_by)
+        return organisation.name if organisation else ""
+    user = register.users.get(int(changed_by)) if changed_by.isdigit() else None
+    party = register.party(user.party_id) if user else None
+    return party.name if party else ""
+
+
+def _deleted_too_early(ask: Ask, record: Record) -> bool:
+    days = ask.application.metadata.get("preventInstanceDeletionForDays")
+    archived = record["status"]["archived"]
+    if not days or not archived:
+        return False
+    return ask.world.clock.days_since(archived) < float(days)
+
+
+async def delete_instance(ask: Ask) -> Response:
+    """Delete an instance softly, or for good with `hard=true`."""
+    record = with_right(ask, "delete")
+    if _deleted_too_early(ask, record):
+        return empty(403)
+    ask.world.instances.delete(record, ask.principal, ask.flag("hard"))
+    ask.world.note_deletion(record["guid"])
+    record_event(ask.world.instances, record, "Deleted", ask.principal)
+    return _instance(ask, (APPS,))
+
+
+def _instance(ask: Ask, links: tuple[str, ...]) -> Response:
+    record = find_instance(ask)
+    elements = ask.world.instances.elements(record["guid"])
+    return json_answer(instance_json(record, elements, ask.base, links=links, numbers=True))
+
+
+async def complete(ask: Ask) -> Response:
+    """Note that the service owner has fetched what it needs."""
+    record = with_right(ask, "complete")
+    ask.world.confirm_complete(record, ask.principal)
+    return _instance(ask, APP_LINKS)
+
+
+async def put_substatus(ask: Ask) -> Response:
+    """Set the sub-status; the service owner only."""
+    try:
+        wanted = json.loads(ask.body or b"null")
+    except ValueError:
+        wanted = None
+    if not isinstance(wanted, dict) or not wanted.get("label"):
+        raise bad(f"Invalid sub status: {json.dumps(wanted)}. Substatus must be defined and include a label.")
+    record = with_right(ask, "read")
+    if ask.principal.org_code != record["org"]:
+        return empty(403)
+    ask.world.set_substatus(record, ask.principal, wanted)
+    return _instance(ask, APP_LINKS)

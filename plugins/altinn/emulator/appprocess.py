@@ -1,0 +1,255 @@
+"""An app's process: read, move on, complete, history; validation (ProcessController, ValidateController)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from starlette.responses import Response
+
+from altinn.emulator.answers import default_problem, empty, json_answer, problem, text, unhandled
+from altinn.emulator.behaviour import HookFailure
+from altinn.emulator.casefile import CaseFile
+from altinn.emulator.dialects import APP_LINKS, instance_json
+from altinn.emulator.events import process_history
+from altinn.emulator.formvalidation import ERROR, Validation
+from altinn.emulator.guards import Refused, find_element, find_instance, with_right
+from altinn.emulator.processengine import ServiceTaskFailed
+from altinn.emulator.processmoves import NoWay
+from altinn.emulator.rights import actions_to_leave
+from altinn.emulator.routing import Ask, RouteTable
+from altinn.emulator.store import Record
+
+BASE = "/{org}/{app}/instances/{party:int}/{guid:guid}"
+ENDED = {"status": 409, "detail": "Process is ended.", "validationIssues": None}
+
+
+def add_process_routes(table: RouteTable) -> None:
+    """Register the paths of an app's process and validation."""
+    table.add("GET", f"{BASE}/process", get_process)
+    table.add("GET", f"{BASE}/process/next", get_next)
+    table.add("PUT", f"{BASE}/process/next", put_next)
+    table.add("PUT", f"{BASE}/process/completeProcess", complete_process)
+    table.add("GET", f"{BASE}/process/history", get_history)
+    table.add("POST", f"{BASE}/process/start", start_process)
+    table.add("GET", f"{BASE}/validate", validate_instance)
+    table.add("GET", f"{BASE}/data/{{element:guid}}/validate", validate_element)
+    table.add("POST", f"{BASE}/actions", post_action)
+
+
+def process_state(ask: Ask, record: Record) -> dict[str, Any]:
+    """Return the process with what the caller may do in it."""
+    app, process = ask.application, record["process"]
+    tasks = [
+        {"altinnTaskType": t.kind, "elementId": t.id, "elementType": "ServiceTask" if t.service else "Task"}
+        for t in app.process.tasks.values()
+    ]
+    state = {**process, "currentTask": None, "processTasks": tasks}
+    if process["currentTask"]:
+        task = app.process.tasks.get(process["currentTask"]["elementId"])
+        named = dict(task.actions) if task else {}
+        allowed = {a: ask.world.rights.may(ask.principal, app, record, a) for a in (*named, "read", "write")}
+        kinds = {a: "ServerAction" if named.get(a) == "serverAction" else "ProcessAction" for a in allowed}
+        state["currentTask"] = {
+            **process["currentTask"],
+            "actions": allowed,
+            "userActions": [{"id": a, "authorized": ok, "type": kinds[a]} for a, ok in allowed.items()],
+            "read": allowed["read"],
+            "write": allowed["write"],
+            "elementType": "ServiceTask" if task and task.service else "Task",
+        }
+    return state
+
+
+async def get_process(ask: Ask) -> Response:
+    """Return the process."""
+    return json_answer(process_state(ask, with_right(ask, "read")))
+
+
+async def get_next(ask: Ask) -> Response:
+    """Answer the obsolete question for the next elements."""
+    record = with_right(ask, "read")
+    return json_answer("Process is ended.", 409) if not record["process"]["currentTask"] else json_answer([])
+
+
+async def start_process(ask: Ask) -> Response:
+    """Refuse to start: instances are started when they are created."""
+    with_right(ask, "read")
+    return json_answer("Process is already started. Use next.", 409)
+
+
+async def get_history(ask: Ask) -> Response:
+    """Return what happened to the process."""
+    record = with_right(ask, "read")
+    return json_answer({"processHistory": process_history(ask.world.store.events(record["guid"]))})
+
+
+def _wanted_action(ask: Ask) -> str | None:
+    """Return the action that the body names.
+
+    :raises Refused: the body is no JSON, or of another type.
+    """
+    if not ask.body.strip():
+        return None
+    if "json" not in (ask.header("content-type") or ""):
+        raise Refused(default_problem(415))
+    try:
+        document = json.loads(ask.body.decode("utf-8-sig"))
+    except ValueError as exc:
+        errors = {"$": [f"The JSON value could not be read: {exc}"]}
+        raise Refused(default_problem(400, title="One or more validation errors occurred.", errors=errors)) from exc
+    action = document.get("action") if isinstance(document, dict) else None
+    return str(action) if action else None
+
+
+def check_action(ask: Ask, record: Record, action: str | None) -> None:
+    """Refuse a move that the caller may not make, as the app sees it and then as Storage does.
+
+    :raises Refused: 403.
+    """
+    task = record["process"]["currentTask"]
+    kind, rights = task["altinnTaskType"], ask.world.rights
+    wanted = (action,) if action else actions_to_leave(kind)
+    if not any(rights.may(ask.principal, ask.application, record, a) for a in wanted):
+        detail = (f"User is not authorized to perform process next. Task ID: {task['elementId']}. Task type: {kind}."
+                  f" Action: {action or 'none'}.")
+        raise Refused(problem(403, "Unauthorized", detail))
+    storage = (*actions_to_leave(kind), "reject")
+    if not any(rights.may(ask.principal, ask.application, record, a) for a in storage):
+        raise Refused(empty(403))
+
+
+async def put_next(ask: Ask) -> Response:
+    """Move the process on by one task."""
+    action = _wanted_action(ask)
+    record = with_right(ask, "read")
+    if not record["process"]["currentTask"]:
+        return problem(409, None, "Process is ended.", validationIssues=None)
+    check_action(ask, record, action)
+    await _move(ask, record, action)
+    return _moved(ask)
+
+
+def _moved(ask: Ask) -> Response:
+    record = find_instance(ask)
+    if ask.flag("returnInstance") and ask.application.library == 9:
+        elements = ask.world.instances.elements(record["guid"])
+        return json_answer(instance_json(record, elements, ask.base, links=APP_LINKS, numbers=True))
+    return json_answer(process_state(ask, record))
+
+
+async def _move(ask: Ask, record: Record, action: str | None) -> None:
+    """Leave the current task while holding the instance's lock.
+
+    :raises Refused: locked, not valid, refused by the app, or failed.
+    """
+    world, app = ask.world, ask.application
+    task = app.process.tasks.get(record["process"]["currentTask"]["elementId"])
+    if task is None:
+        raise Refused(_failed(f"No element with id {record['process']['currentTask']['elementId']} was found"))
+    if not world.locks.take(record["guid"]):
+        raise Refused(default_problem(409))
+    try:
+        await asyncio.sleep(world.options.think_time)
+        if action == "sign" and task.kind == "signing":
+            world.engine.sign(app, record, ask.principal, task)
+        elif action != "reject":
+            _check_valid(ask, record, task.id)
+        refusal = app.behaviour.before_next(CaseFile(world, app, record["guid"]), task.id, action)
+        if refusal is not None:
+            answer = problem(refusal.status, refusal.title, refusal.detail)
+            raise Refused(answer if refusal.text is None else text(refusal.status, refusal.text, refusal.content_type))
+        world.engine.move(app, record, ask.principal, action)
+    except ServiceTaskFailed as exc:
+        raise Refused(problem(500, "Service task failed!", str(exc))) from exc
+    except (HookFailure, NoWay) as exc:
+        raise Refused(_failed(str(exc))) from exc
+    finally:
+        world.locks.release(record["guid"])
+
+
+def _failed(detail: str) -> Response:
+    return problem(500, "Process next failed.", detail)
+
+
+def _check_valid(ask: Ask, record: Record, task_id: str) -> None:
+    issues = Validation(ask.world, ask.application, record, ask.principal).of_task(task_id)
+    errors = sum(issue["severity"] == ERROR for issue in issues)
+    if errors:
+        detail = f"{errors} validation errors found for task {task_id}"
+        raise Refused(problem(409, "Validation failed for task", detail, validationIssues=issues))
+
+
+async def complete_process(ask: Ask) -> Response:
+    """Move on until the process has ended."""
+    record = with_right(ask, "read")
+    if not record["process"]["currentTask"]:
+        return json_answer("Process is ended. It cannot be restarted.", 409)
+    for _ in range(len(ask.application.process.tasks) + 1):
+        task = record["process"]["currentTask"]
+        if not task:
+            break
+        wanted = actions_to_leave(task["altinnTaskType"])
+        if not any(ask.world.rights.may(ask.principal, ask.application, record, a) for a in wanted):
+            return empty(403)
+        await _move(ask, record, None)
+        record = find_instance(ask)
+    return json_answer(process_state(ask, record))
+
+
+async def validate_instance(ask: Ask) -> Response:
+    """Validate the instance in its current task."""
+    record = with_right(ask, "read")
+    if not record["process"]["currentTask"]:
+        detail = "Unable to validate instance without a started process."
+        return default_problem(409, title="Validation error", detail=detail)
+    return json_answer(_validation(ask, record).of_task(record["process"]["currentTask"]["elementId"]))
+
+
+def _validation(ask: Ask, record: Record) -> Validation:
+    ignored = frozenset(s.strip() for s in ask.query.get("ignoredvalidators", "").split(",") if s.strip())
+    incremental = ask.flag("onlyIncrementalValidators")
+    return Validation(ask.world, ask.application, record, ask.principal, ignored, incremental)
+
+
+async def validate_element(ask: Ask) -> Response:
+    """Validate one data element."""
+    record = with_right(ask, "read")
+    try:
+        element, data_type = find_element(ask, record)
+    except Refused:
+        return unhandled("ValidationException: Unable to validate data element.")
+    task = record["process"]["currentTask"]
+    if not task:
+        return unhandled("ValidationException: Unable to validate instance without a started process.")
+    issues = _validation(ask, record).of_element(element, data_type)
+    if data_type.task_id not in (None, task["elementId"]):
+        code = "DataElementValidatedAtWrongTask"
+        issues.append({"severity": 2, "dataElementId": element["id"], "field": None, "code": code,
+                       "description": code, "source": code})
+    return json_answer(issues)
+
+
+async def post_action(ask: Ask) -> Response:
+    """Perform a user action of the current task without moving on: signing, or what the app defines."""
+    record = find_instance(ask)
+    task = record["process"]["currentTask"]
+    if not task:
+        return json_answer("Process is ended.", 409)
+    try:
+        wanted = json.loads(ask.body or b"{}").get("action")
+    except (ValueError, AttributeError):
+        wanted = None
+    if not wanted:
+        body = {"instanceId": record["id"], "errors": {"ActionName": ["Action is missing in the request"]}}
+        return json_answer({"title": "Action name is missing in the request", "status": 400, **body}, 400)
+    if not ask.world.rights.may(ask.principal, ask.application, record, wanted):
+        return empty(403)
+    element = ask.application.process.tasks[task["elementId"]]
+    if wanted != "sign" or element.kind != "signing":
+        detail = f"Action handler with id {wanted} not found"
+        return problem(404, "Not Found", detail)
+    ask.world.engine.sign(ask.application, record, ask.principal, element)
+    return json_answer({"instance": None, "updatedDataModels": None, "updatedValidationIssues": None,
+                        "clientActions": [], "error": None, "redirectUrl": None})

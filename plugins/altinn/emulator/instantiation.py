@@ -1,0 +1,250 @@
+"""Creating instances: templates, the owner's lookup, rights, parts (InstancesController.Post and PostSimplified)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from altinn.emulator.answers import JSON, default_problem, empty, json_answer, problem, unhandled
+from altinn.emulator.appfolder import AppFolder
+from altinn.emulator.casefile import owner_of
+from altinn.emulator.dialects import APP_LINKS, READ, UNREAD, instance_json
+from altinn.emulator.events import record_event
+from altinn.emulator.formcodec import FormError, read_json, read_xml, stored_xml
+from altinn.emulator.guards import Refused, forbidden
+from altinn.emulator.metadata import DataType
+from altinn.emulator.multipartbody import MultipartError, Part, split_parts
+from altinn.emulator.parties import ORGANISATION, PERSON, Party
+from altinn.emulator.routing import Ask
+from altinn.emulator.store import Record
+from altinn.emulator.uploads import may_contribute, stored_name
+
+NO_OWNER = ("Error: instanceOwnerPartyId query parameter is empty and InstanceOwner is missing from instance template."
+            " You must populate instanceOwnerPartyId or InstanceOwner")
+NO_PARTY = ("Cannot create an instance without an instanceOwner.partyId. Either provide instanceOwner party Id as a query"
+            " parameter or an instanceTemplate object in the body.")
+TWO_OWNERS = ("You cannot provide an instanceOwnerPartyId as a query param as well as an instance template in the body."
+              " Choose one or the other.")
+OWNER_KEYS = ("personNumber", "organisationNumber", "partyId", "externalIdentifier", "username")
+SUB_UNITS = ("BEDR", "AAFY")
+
+
+def bad(text: str, status: int = 400) -> Refused:
+    """Return a refusal with a JSON string as its body."""
+    return Refused(json_answer(text, status))
+
+
+def read_request(ask: Ask) -> tuple[Mapping[str, Any] | None, list[Part]]:
+    """Return the template and the other parts of a creation's body; any other single body is ignored.
+
+    :raises Refused: unreadable multipart, or a template that is no JSON.
+    """
+    content_type = ask.header("content-type") or ""
+    if content_type.lower().startswith("multipart/form-data"):
+        try:
+            parts = split_parts(ask.body, content_type)
+        except MultipartError as exc:
+            body = {"title": "Error reading request", "status": 400, "detail": str(exc)}
+            raise Refused(json_answer(body, 400)) from exc
+        templates = [p for p in parts if p.name == "instance" and p.content_type.startswith("application/json")]
+        rest = [p for p in parts if p.name not in ("instance", "notification")]
+        return (_template(templates[0].content) if templates else None), rest
+    if content_type.lower().startswith("application/json") and ask.body:
+        return _template(ask.body), []
+    return None, []
+
+
+def _template(content: bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(content.decode("utf-8-sig"))
+    except ValueError as exc:
+        raise Refused(unhandled(f"JsonReaderException: {exc}")) from exc
+    if not isinstance(document, dict):
+        raise Refused(unhandled("JsonSerializationException: the template is no object"))
+    return document
+
+
+def template_owner(ask: Ask, template: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return how the owner is named.
+
+    :raises Refused: nobody is named, or twice.
+    """
+    query = ask.query.get("instanceownerpartyid")
+    if query is not None and not query.lstrip("-").isdigit():
+        errors = {"instanceOwnerPartyId": [f"The value '{query}' is not valid."]}
+        title = "One or more validation errors occurred."
+        raise Refused(default_problem(400, JSON, title=title, errors=errors))
+    if template is None:
+        if query is None:
+            raise bad(NO_PARTY)
+        return {"partyId": query}
+    owner = template.get("instanceOwner")
+    if owner is not None and not isinstance(owner, dict):
+        raise Refused(unhandled("JsonSerializationException: instanceOwner is no object"))
+    if query is not None and owner and owner.get("partyId") is not None:
+        raise bad(TWO_OWNERS)
+    if not owner or all(owner.get(key) is None for key in OWNER_KEYS):
+        raise bad(NO_OWNER)
+    return owner
+
+
+def find_party(ask: Ask, owner: Mapping[str, Any]) -> Party:
+    """Look up the party that is to own the instance.
+
+    :raises Refused: 404 with the text of a failed lookup.
+    """
+    register = ask.world.register
+    if owner.get("partyId") is not None:
+        value, key = str(owner["partyId"]), "partyId"
+        party = register.party(int(value)) if value.isdigit() else None
+        reason = "Object reference not set to an instance of an object."
+        if not value.isdigit():
+            reason = f"The input string '{value}' was not in a correct format."
+    else:
+        key = "personNumber" if owner.get("personNumber") else "organisationNumber"
+        value = str(owner.get(key) or "")
+        party = register.person(value) if key == "personNumber" else register.organisation(value)
+        reason = "404 - Not Found - "
+    if party is None:
+        raise bad(f"Cannot lookup party: Failed to lookup party by {key}: {value}. The exception was: {reason}", 404)
+    return party
+
+
+def check_instantiation(ask: Ask, party: Party, data_values: Mapping[str, str]) -> None:
+    """Refuse a creation that rights, the party's type or the app's own rule forbid.
+
+    :raises Refused: 403.
+    """
+    app = ask.application
+    decision = ask.world.rights.decide(ask.principal, app, party.party_id, "instantiate", None)
+    if decision.obligations:
+        raise Refused(json_answer(decision.obligations, 403))
+    if not decision.permitted:
+        raise Refused(forbidden())
+    if not _party_allowed(party, app.metadata.get("partyTypesAllowed") or {}):
+        raise bad(f"Party {party.party_id} is not allowed to instantiate this application {app.id}", 403)
+    reason = app.behaviour.validate_instantiation(owner_of(ask.world, party.party_id), data_values)
+    if reason is not None:
+        body = {"valid": False, "message": reason, "customTextKey": None, "customTextParameters": None,
+                "validParties": []}
+        raise Refused(json_answer(body, 403))
+
+
+def _party_allowed(party: Party, allowed: Mapping[str, Any]) -> bool:
+    if not any(allowed.values()):
+        return True
+    if party.kind == PERSON:
+        return bool(allowed.get("person"))
+    if party.kind == ORGANISATION and party.unit_type == "KBO":
+        return bool(allowed.get("bankruptcyEstate"))
+    if party.kind == ORGANISATION and party.unit_type in SUB_UNITS:
+        return bool(allowed.get("subUnit"))
+    return party.kind == ORGANISATION and bool(allowed.get("organisation"))
+
+
+def check_parts(app: AppFolder, parts: list[Part]) -> None:
+    """Compare the parts of a creation with the data types (RequestPartValidator).
+
+    :raises Refused: 400.
+    """
+    fault = next((f for f in (_part_fault(app, p) for p in parts) if f), None)
+    for data_type in app.types.values():
+        count = sum(p.name == data_type.id for p in parts)
+        if fault is None and data_type.max_count and count > data_type.max_count:
+            fault = f"The list of parts contains more elements of type '{data_type.id}' than the element type allows."
+    if fault:
+        raise bad(f"Error when comparing content to application metadata: {fault}")
+
+
+def _part_fault(app: AppFolder, part: Part) -> str | None:
+    data_type = app.types.get(part.name)
+    if data_type is None:
+        return f"Multipart section named, '{part.name}' does not correspond to an element type in application metadata"
+    kind = part.content_type.partition(";")[0]
+    if data_type.content_types and kind not in data_type.content_types:
+        return (f"The multipart section named {part.name} has a Content-Type '{part.content_type}' which is invalid for"
+                f" element type '{data_type.id}'")
+    if not part.content:
+        return f"The multipart section named {part.name} has no data. Cannot process empty part."
+    if data_type.max_bytes and len(part.content) > data_type.max_bytes:
+        return f"The multipart section named {part.name} exceeds the size limit of element type '{data_type.id}'"
+    return None
+
+
+def new_record(ask: Ask, party: Party, template: Mapping[str, Any]) -> Record:
+    """Return an instance's record out of a template: Storage keeps only a few of its members."""
+    app = ask.application
+    values = {str(k): _as_text(v) for k, v in (template.get("dataValues") or {}).items() if v is not None}
+    status = UNREAD if ask.principal.kind == "service_owner" else READ
+    return {
+        "party": party.party_id,
+        "instanceOwner": {"partyId": str(party.party_id), "personNumber": party.person_number,
+                          "organisationNumber": party.organisation_number, "username": None,
+                          "externalIdentifier": None},
+        "appId": app.id, "org": app.org, "dueBefore": template.get("dueBefore"),
+        "visibleAfter": template.get("visibleAfter") or ask.world.clock.stamp(),
+        "process": None, "dataValues": values or None,
+        "status": {"isArchived": False, "archived": None, "isSoftDeleted": False, "softDeleted": None,
+                   "isHardDeleted": False, "hardDeleted": None, "readStatus": status, "substatus": None},
+    }
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (dict, list)):
+        raise Refused(unhandled("JsonReaderException: dataValues holds something that is no text"))
+    return str(value)
+
+
+def store_part(ask: Ask, record: Record, part: Part) -> Response | None:
+    """Store one part of a creation; return the refusal when it cannot be stored."""
+    app, data_type = ask.application, ask.application.types[part.name]
+    if not may_contribute(data_type, ask.principal.org_code, ask.principal.system_user_org):
+        return problem(403, "Forbidden", "User is not a valid contributor to the data type", JSON)
+    content, content_type, filename = part.content, part.content_type, part.filename
+    if data_type.is_form and data_type.id in app.models:
+        try:
+            content = read_form(app, data_type, part.content, part.content_type)
+        except FormError as exc:
+            kind = "JSON" if "json" in part.content_type else "XML"
+            return problem(400, f"Failed to deserialize {kind}", str(exc), JSON)
+        content_type, filename = "application/xml", None
+    element = ask.world.instances.add_element(
+        record, data_type.id, content, ask.principal, content_type=content_type,
+        filename=stored_name(filename) if filename else None, **scan_state(data_type)
+    )
+    ask.world.schedule_scan(record["guid"], element["id"], data_type)
+    record_event(ask.world.instances, record, "Created", ask.principal, data_id=element["id"])
+    return None
+
+
+def scan_state(data_type: DataType) -> dict[str, str]:
+    """Return what a new element says about its virus scan."""
+    return {"fileScanResult": "Pending"} if data_type.file_scan else {}
+
+
+def read_form(app: AppFolder, data_type: DataType, content: bytes, content_type: str) -> bytes:
+    """Return a form as the app stores it.
+
+    :raises FormError: it cannot be read.
+    """
+    model = app.models[data_type.id]
+    form = read_json(model, content) if "json" in content_type else read_xml(model, content)
+    return stored_xml(model, form)
+
+
+def created(ask: Ask, record: Record, party: Party) -> Response:
+    """Answer a creation with the instance as it is now."""
+    instance = ask.world.instances.get(record["guid"]) or record
+    elements = ask.world.instances.elements(record["guid"])
+    body = instance_json(instance, elements, ask.base, links=APP_LINKS, numbers=True, party=party)
+    return json_answer(body, 201, headers={"location": body["selfLinks"]["apps"]})
+
+
+def unknown_source() -> Response:
+    """Answer a copy whose source cannot be read."""
+    return empty(500)

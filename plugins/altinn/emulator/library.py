@@ -1,0 +1,118 @@
+"""The emulator inside a Python process: for tests, and underneath the command line."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+
+from altinn.emulator.service import build_service
+from altinn.emulator.world import Options, World
+
+STOP_SECONDS = 10.0
+
+
+class Emulator:
+    """An emulated Altinn on a port of this machine.
+
+        with Emulator() as emulator:
+            requests.get(f"{emulator.base_url}/ttd/basic/api/v1/applicationmetadata")
+
+    :param port: 0 lets the system choose one.
+    :param apps: folders of apps beside the ones that come with the emulator.
+    :param state: folder where the state is kept; None keeps nothing.
+    :param clients: registered Maskinporten and ID-porten clients.
+    :param options: further members of `world.Options`, by name.
+    :raises AppFolderError: an app cannot be run.
+    :raises OSError: the port is taken.
+    """
+
+    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", apps: Iterable[str | Path] = (),
+                 state: str | Path | None = None, seed: int | None = None, app_library: int = 8,
+                 clients: Iterable[Mapping[str, object]] = (), **options: Any) -> None:
+        self.host = host
+        self._wanted_port = port
+        self.options = Options(
+            apps=tuple(Path(a) for a in apps), state=Path(state) if state else None, seed=seed,
+            app_library=app_library, clients=tuple(clients), **options
+        )
+        self.port = 0
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def base_url(self) -> str:
+        """The address of the running emulator, without a slash at the end."""
+        return f"http://{self.host}:{self.port}"
+
+    def start(self) -> Emulator:
+        """Start serving in a thread of its own."""
+        self._prepare()
+        started = threading.Event()
+        server = self._server
+        if server is None:
+            raise RuntimeError("the emulator has not been prepared")
+
+        def run() -> None:
+            server.run(sockets=[self._socket])
+            self.world.close()
+
+        server.callback = started.set
+        self._thread = threading.Thread(target=run, name="altinn-emulator", daemon=True)
+        self._thread.start()
+        started.wait(STOP_SECONDS)
+        return self
+
+    def serve(self) -> None:
+        """Serve in this thread, until a signal ends it."""
+        self._prepare()
+        if self._server is not None:
+            try:
+                self._server.run(sockets=[self._socket])
+            finally:
+                self.world.close()
+
+    def _prepare(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind((self.host, self._wanted_port))
+        self._socket.listen(128)
+        self.port = self._socket.getsockname()[1]
+        self.world = World(self.options)
+        config = uvicorn.Config(build_service(self.world), log_level="warning", access_log=False, lifespan="off",
+                                timeout_graceful_shutdown=1, server_header=False)
+        self._server = _Server(config)
+
+    def stop(self) -> None:
+        """Stop serving and close the state."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(STOP_SECONDS)
+        self._server = self._thread = None
+
+    def __enter__(self) -> Emulator:
+        """Start."""
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        """Stop."""
+        self.stop()
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is up, and looks often whether it is to end."""
+
+    callback: Any = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start and say so."""
+        await super().startup(sockets)
+        if self.callback is not None:
+            self.callback()

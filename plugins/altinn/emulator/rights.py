@@ -1,0 +1,93 @@
+"""Who may do what with an instance: the policy decision of an app's XACML for the caller of a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from altinn.emulator.appfolder import AppFolder
+from altinn.emulator.identity import Principal
+from altinn.emulator.parties import Register
+from altinn.emulator.store import Record
+from altinn.emulator.xacml import ACTION, ACTION_ID, LEVEL, LEVEL_ORG, RESOURCE, SUBJECT, Attributes
+
+SYSTEM_USER_ACTIONS = frozenset({"read", "write", "instantiate", "sign", "confirm", "reject", "delete"})
+LEAVING = {
+    "data": ("write",), "feedback": ("write",), "pdf": ("write",), "eFormidling": ("write",), "fiksArkiv": ("write",),
+    "subformPdf": ("write",), "confirmation": ("confirm",), "signing": ("sign", "write"), "payment": ("pay", "write"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer of the policy decision point.
+
+    :param obligations: what the caller lacks although the policy permits, such as an authentication level.
+    """
+
+    permitted: bool
+    obligations: dict[str, str] | None = None
+
+
+def actions_to_leave(task_kind: str) -> tuple[str, ...]:
+    """Return the actions of which one lets a caller end a task without naming an action (ProcessEngineAuthorizer)."""
+    return LEAVING.get(task_kind, (task_kind,))
+
+
+def place_of(record: Record) -> tuple[str, str] | None:
+    """Return where an instance is: the attribute and the id of its task or end event."""
+    process = record["process"] or {}
+    if process.get("currentTask"):
+        return "urn:altinn:task", process["currentTask"]["elementId"]
+    if process.get("endEvent"):
+        return "urn:altinn:end-event", process["endEvent"]
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Decides with the register's roles."""
+
+    register: Register
+
+    def decide(self, who: Principal, app: AppFolder, party_id: int, action: str,
+               place: tuple[str, str] | None) -> Decision:
+        """Decide about one action on a party's instance of an app, at a task or an end event."""
+        if who.kind == "system_user":
+            return Decision(self._system_user_may(who, party_id, action))
+        subject = self._subject(who, party_id)
+        if not subject:
+            return Decision(False)
+        request: Attributes = {
+            **subject,
+            (RESOURCE, "urn:altinn:org"): frozenset({app.org}),
+            (RESOURCE, "urn:altinn:app"): frozenset({app.app}),
+            (RESOURCE, "urn:altinn:partyid"): frozenset({str(party_id)}),
+            (RESOURCE, "urn:altinn:appresource"): frozenset({"events"} if action == "subscribe" else ()),
+            (ACTION, ACTION_ID): frozenset({action}),
+            **({(RESOURCE, place[0]): frozenset({place[1]})} if place else {}),
+        }
+        if not app.policy.permits(request):
+            return Decision(False)
+        owner = who.kind == "service_owner"
+        needed = app.policy.level_org if owner else app.policy.level
+        if who.auth_level < needed:
+            return Decision(False, {LEVEL_ORG if owner else LEVEL: str(needed)})
+        return Decision(True)
+
+    def may(self, who: Principal, app: AppFolder, record: Record, action: str) -> bool:
+        """Say whether the caller may do an action with an instance where it is now."""
+        return self.decide(who, app, record["party"], action, place_of(record)).permitted
+
+    def _subject(self, who: Principal, party_id: int) -> dict[tuple[str, str], frozenset[str]]:
+        if who.kind == "user" and who.user_id is not None:
+            roles = self.register.roles(who.user_id, party_id)
+            return {(SUBJECT, "urn:altinn:rolecode"): roles} if roles else {}
+        if who.kind == "service_owner" and who.org_code:
+            return {(SUBJECT, "urn:altinn:org"): frozenset({who.org_code})}
+        return {}
+
+    def _system_user_may(self, who: Principal, party_id: int, action: str) -> bool:
+        party = self.register.party(party_id)
+        known = self.register.system_users.get(who.system_user_id or "")
+        actions = known.actions if known else SYSTEM_USER_ACTIONS
+        return party is not None and party.organisation_number == who.system_user_org and action in actions

@@ -1,0 +1,319 @@
+"""Storage's own API for instances, as far as senders and owners call it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.responses import Response
+
+from altinn.emulator.answers import JSON, default_problem, empty, json_answer, problem
+from altinn.emulator.appdata import file_answer
+from altinn.emulator.dialects import PLATFORM, READ_STATUS, element_json, instance_json
+from altinn.emulator.events import process_history, record_event
+from altinn.emulator.guards import Refused
+from altinn.emulator.rights import actions_to_leave
+from altinn.emulator.routing import Ask, RouteTable
+from altinn.emulator.storagequery import QueryError, filters_of, page_of, shown_to_end_users
+from altinn.emulator.store import Record
+
+BASE = "/storage/api/v1/instances"
+ONE = f"{BASE}/{{party:int}}/{{guid:guid}}"
+OWNER_HEADER = "X-Ai-InstanceOwnerIdentifier"
+NO_OWNER = "Either InstanceOwnerPartyId or InstanceOwnerIdentifier need to be defined."
+READ_SCOPES = {"altinn:serviceowner/instances.read", "altinn:serviceowner"}
+
+
+def add_storage_routes(table: RouteTable) -> None:
+    """Register Storage's paths."""
+    table.add("GET", BASE, query)
+    table.add("GET", ONE, get_instance)
+    table.add("GET", f"{BASE}/{{guid:guid}}", get_instance)
+    table.add("DELETE", ONE, delete_instance)
+    table.add("GET", f"{ONE}/events", get_events)
+    table.add("GET", f"{ONE}/process/history", get_history)
+    table.add("PUT", f"{ONE}/process", put_process)
+    table.add("GET", f"{ONE}/dataelements", get_elements)
+    table.add("GET", f"{ONE}/data/{{element:guid}}", get_content)
+    table.add("PUT", f"{ONE}/presentationtexts", put_texts)
+    table.add("PUT", f"{ONE}/datavalues", put_values)
+    table.add("PUT", f"{ONE}/substatus", put_substatus)
+    table.add("PUT", f"{ONE}/readstatus", put_read_status)
+    table.add("POST", f"{ONE}/complete", complete)
+    table.add("POST", f"{ONE}/lock", post_lock)
+    table.add("PATCH", f"{ONE}/lock", patch_lock)
+
+
+def _find(ask: Ask) -> Record:
+    """Return the instance of the path with its app.
+
+    :raises Refused: 403, as for an instance that the decision point does not know.
+    """
+    record = ask.world.instances.get(ask.guid)
+    if record is None or ("party" in ask.values and record["party"] != ask.party):
+        raise Refused(empty(403))
+    ask.app = ask.world.apps.get(record["appId"].lower())
+    if ask.app is None:
+        raise Refused(empty(403))
+    return record
+
+
+def _permitted(ask: Ask, *actions: str) -> Record:
+    record = _find(ask)
+    if not any(ask.world.rights.may(ask.principal, ask.application, record, a) for a in actions):
+        raise Refused(empty(403))
+    return record
+
+
+def _shown(ask: Ask, record: Record, links: tuple[str, ...] = (PLATFORM,)) -> dict[str, Any]:
+    elements = ask.world.instances.elements(record["guid"])
+    return instance_json(record, elements, ask.base, links=links, numbers=False)
+
+
+def _again(ask: Ask, links: tuple[str, ...] = (PLATFORM,)) -> Response:
+    return json_answer(_shown(ask, _find(ask), links))
+
+
+async def get_instance(ask: Ask) -> Response:
+    """Return an instance, a deleted one too."""
+    return json_answer(_shown(ask, _permitted(ask, "read")))
+
+
+async def delete_instance(ask: Ask) -> Response:
+    """Delete an instance."""
+    record = _permitted(ask, "delete")
+    ask.world.instances.delete(record, ask.principal, ask.flag("hard"))
+    ask.world.note_deletion(record["guid"])
+    record_event(ask.world.instances, record, "Deleted", ask.principal)
+    return _again(ask)
+
+
+async def get_events(ask: Ask) -> Response:
+    """Return the instance's events, filtered by type and time."""
+    record = _permitted(ask, "read")
+    kinds = {k.lower() for k in ask.request.query_params.getlist("eventTypes") for k in k.split(",") if k}
+    begin, end = ask.query.get("from", ""), ask.query.get("to", "9999")
+    events = [
+        e for e in ask.world.store.events(record["guid"])
+        if (not kinds or e["eventType"].lower() in kinds) and begin <= e["created"] <= end
+    ]
+    return json_answer({"instanceEvents": events})
+
+
+async def get_history(ask: Ask) -> Response:
+    """Return what happened to the process."""
+    record = _permitted(ask, "read")
+    return json_answer({"processHistory": process_history(ask.world.store.events(record["guid"]))})
+
+
+async def put_process(ask: Ask) -> Response:
+    """Say that the emulator's apps write their processes without this call, which is made for apps."""
+    detail = "Storage: process: Altinn has this path for apps, the emulator does not."
+    return problem(501, "Not Implemented", detail)
+
+
+async def get_elements(ask: Ask) -> Response:
+    """Return the data elements."""
+    record = _permitted(ask, "read")
+    elements = ask.world.instances.elements(record["guid"])
+    return json_answer({"dataElements": [element_json(e, record, ask.base, ()) for e in elements]})
+
+
+async def get_content(ask: Ask) -> Response:
+    """Return a data element's bytes as they are stored."""
+    record = _permitted(ask, "read")
+    element = ask.world.instances.element(record["guid"], ask.values["element"])
+    if element is None:
+        return default_problem(404, JSON)
+    ask.world.instances.mark_read(element, ask.principal, record["org"])
+    return file_answer(element, ask.world.store.content(element["id"]))
+
+
+def _body(ask: Ask) -> dict[str, Any]:
+    try:
+        document = json.loads(ask.body.decode("utf-8-sig"))
+    except ValueError as exc:
+        errors = {"": [f"The body could not be read: {exc}"]}
+        title = "One or more validation errors occurred."
+        raise Refused(default_problem(400, JSON, title=title, errors=errors)) from exc
+    return document if isinstance(document, dict) else {}
+
+
+def _allowed_to_move(ask: Ask) -> Record:
+    record = _find(ask)
+    task = (record["process"] or {}).get("currentTask")
+    actions = actions_to_leave(task["altinnTaskType"]) if task else ("write",)
+    return _permitted(ask, *actions, "reject")
+
+
+async def _put_map(ask: Ask, member: str, target: str) -> Response:
+    record = _allowed_to_move(ask)
+    given = _body(ask).get(member)
+    if not isinstance(given, dict):
+        return json_answer(f"Missing parameter value: {member} is misformed or empty", 400)
+    merged = {**(record[target] or {}), **{str(k): str(v) for k, v in given.items() if v}}
+    record[target] = merged or None
+    ask.world.instances.save(record, ask.principal)
+    return _again(ask, ())
+
+
+async def put_texts(ask: Ask) -> Response:
+    """Merge presentation texts into the instance's."""
+    return await _put_map(ask, "texts", "presentationTexts")
+
+
+async def put_values(ask: Ask) -> Response:
+    """Merge data values into the instance's."""
+    return await _put_map(ask, "values", "dataValues")
+
+
+async def put_substatus(ask: Ask) -> Response:
+    """Set the sub-status; the service owner only."""
+    record, wanted = _find(ask), _body(ask)
+    if ask.principal.org_code != record["org"]:
+        return empty(403)
+    if not wanted.get("label"):
+        return json_answer(f"Invalid sub status: {json.dumps(wanted)}. Substatus must be defined and include a label.", 400)
+    ask.world.set_substatus(record, ask.principal, wanted)
+    return _again(ask)
+
+
+async def put_read_status(ask: Ask) -> Response:
+    """Set the read status."""
+    record = _permitted(ask, "read")
+    wanted = ask.query.get("status", "").lower()
+    known = [name.lower() for name in READ_STATUS]
+    if wanted not in known:
+        return json_answer(f"Invalid read status: {wanted}. Accepted types include: {', '.join(known)}", 400)
+    record["status"] = record["status"] | {"readStatus": known.index(wanted)}
+    ask.world.instances.save(record)
+    return _again(ask)
+
+
+async def complete(ask: Ask) -> Response:
+    """Note that the service owner has fetched what it needs."""
+    record = _permitted(ask, "complete")
+    ask.world.confirm_complete(record, ask.principal)
+    return _again(ask)
+
+
+async def post_lock(ask: Ask) -> Response:
+    """Take the instance's lock for a number of seconds."""
+    record = _allowed_to_move(ask)
+    seconds = _body(ask).get("ttlSeconds")
+    if not isinstance(seconds, int) or not 0 <= seconds <= 300:
+        return default_problem(400, JSON, detail="TtlSeconds must be between 0 and 300.")
+    token = ask.world.locks.acquire(record["guid"], seconds)
+    if token is None:
+        return default_problem(409, JSON, detail="Lock is already held for this instance.")
+    return json_answer({"lockToken": token})
+
+
+async def patch_lock(ask: Ask) -> Response:
+    """Give the lock another time; 0 seconds release it."""
+    record = _find(ask)
+    token = ask.header("Altinn-Storage-Lock-Token")
+    seconds = _body(ask).get("ttlSeconds")
+    if not token:
+        return empty(401)
+    if not isinstance(seconds, int) or not 0 <= seconds <= 300:
+        return default_problem(400, JSON, detail="TtlSeconds must be between 0 and 300.")
+    if not ask.world.locks.change(record["guid"], token, seconds):
+        return default_problem(409, JSON, detail="The lock is not held with this token.")
+    return empty(204)
+
+
+def _owner(ask: Ask) -> int | None:
+    """Return the party whose instances are asked for, -1 for one that nobody knows.
+
+    :raises Refused: 400, named twice or not readable.
+    """
+    party, header = ask.query.get("instanceowner.partyid"), ask.header(OWNER_HEADER)
+    if party is not None and header:
+        raise Refused(json_answer("Both InstanceOwner.PartyId and InstanceOwnerIdentifier cannot be present at the same"
+                                  " time.", 400))
+    if party is not None:
+        if not party.isdigit():
+            errors = {"instanceOwner.partyId": [f"The value '{party}' is not valid."]}
+            title = "One or more validation errors occurred."
+            raise Refused(default_problem(400, JSON, title=title, errors=errors))
+        return int(party)
+    if not header:
+        return None
+    kind, separator, number = header.partition(":")
+    if not separator or kind.lower() not in ("organisation", "person"):
+        raise Refused(json_answer(f"Invalid InstanceOwnerIdentifier: {kind}", 400))
+    register = ask.world.register
+    found = register.organisation(number) if kind.lower() == "organisation" else register.person(number)
+    return found.party_id if found else -1
+
+
+def _check_caller(ask: Ask, owner: int | None) -> None:
+    who = ask.principal
+    if who.kind in ("user", "system_user"):
+        if owner is None:
+            raise Refused(json_answer(NO_OWNER, 400))
+        return
+    if who.kind != "service_owner":
+        raise Refused(empty(400))
+    if not who.scopes & READ_SCOPES:
+        raise Refused(empty(403))
+    org = ask.query.get("org") or ask.query.get("appid", "").partition("/")[0]
+    if not org:
+        raise Refused(json_answer("Org or AppId must be defined.", 400))
+    if org.lower() != who.org_code:
+        raise Refused(empty(403))
+
+
+def _wanted(ask: Ask, owner: int | None) -> list[Record]:
+    app_id, org = ask.query.get("appid"), ask.query.get("org")
+    end_user = ask.principal.kind != "service_owner"
+    pairs = parse_qsl(ask.request.url.query, keep_blank_values=True)
+    filters = filters_of(pairs, ask.principal.org_code)
+    found = []
+    for known in ask.world.store.instances():
+        if owner is not None and known["party"] != owner:
+            continue
+        if (app_id and known["appId"] != app_id) or (org and known["org"] != org):
+            continue
+        if end_user and known["status"]["isHardDeleted"]:
+            continue
+        record = ask.world.instances.get(known["guid"])
+        if record is not None and all(fits(record) for fits in filters):
+            found.append(record)
+    return found
+
+
+def _link(ask: Ask, token: str | None) -> str:
+    pairs = [(k, v) for k, v in parse_qsl(ask.request.url.query, keep_blank_values=True)
+             if k.lower() != "continuationtoken"]
+    if token:
+        pairs.append(("continuationToken", token))
+    return f"{ask.base}{BASE}" + (f"?{urlencode(pairs)}" if pairs else "")
+
+
+async def query(ask: Ask) -> Response:
+    """Find instances; the page is cut before the caller's rights are looked at."""
+    owner = _owner(ask)
+    _check_caller(ask, owner)
+    end_user = ask.principal.kind != "service_owner"
+    self_link = _link(ask, ask.query.get("continuationtoken"))
+    answer: dict[str, Any] = {"totalHits": 0, "count": 0, "self": self_link, "next": None, "instances": []}
+    if end_user and not shown_to_end_users(ask.query):
+        return json_answer(answer)
+    try:
+        page = page_of(_wanted(ask, owner), ask.query)
+    except QueryError as exc:
+        return json_answer(str(exc), 400)
+    for record in page.records:
+        app = ask.world.apps.get(record["appId"].lower())
+        if app is None or not ask.world.rights.may(ask.principal, app, record, "read"):
+            continue
+        shown = _shown(ask, record)
+        if ask.query.get("includedataelements", "true").lower() == "false":
+            shown["data"] = []
+        answer["instances"].append(shown)
+    answer["count"] = len(answer["instances"])
+    answer["next"] = _link(ask, page.token) if page.token else None
+    return json_answer(answer)

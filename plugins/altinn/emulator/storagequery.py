@@ -1,0 +1,171 @@
+"""Storage's query for instances: filters, order, pages (InstanceQueryParameters, readinstancefromquery.sql)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from altinn.emulator.store import Record
+
+PAGE = 100
+DATES = ("created", "lastchanged", "visibleafter", "duebefore", "process.ended")
+FLAGS = ("status.isarchived", "status.issoftdeleted", "status.isharddeleted", "process.iscomplete")
+OPERATORS: dict[str, Callable[[datetime, datetime], bool]] = {
+    "gt": lambda a, b: a > b, "gte": lambda a, b: a >= b, "lt": lambda a, b: a < b, "lte": lambda a, b: a <= b,
+    "eq": lambda a, b: a == b,
+}
+
+
+class QueryError(ValueError):
+    """A parameter cannot be used; the text is what Storage would say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of records and where the next one begins.
+
+    :param token: of the next page, None when this is the last.
+    """
+
+    records: list[Record]
+    token: str | None
+
+
+def when(text: str) -> datetime:
+    """Read a date as Storage does; without a zone it is UTC.
+
+    :raises ValueError: it is no date.
+    """
+    value = text.strip().replace(" ", "+")
+    if "." in value:
+        head, _, rest = value.partition(".")
+        digits = rest[: next((i for i, c in enumerate(rest) if not c.isdigit()), len(rest))]
+        value = f"{head}.{digits[:6]:0<6}{rest[len(digits):]}"
+    read = datetime.fromisoformat(value)
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
+
+
+def _date_of(record: Record, key: str) -> str | None:
+    if key == "process.ended":
+        return (record["process"] or {}).get("ended")
+    name = {"created": "created", "lastchanged": "lastChanged", "visibleafter": "visibleAfter",
+            "duebefore": "dueBefore"}[key]
+    return record[name]
+
+
+def _date_filter(key: str, expression: str) -> Callable[[Record], bool]:
+    operator, separator, value = expression.partition(":")
+    if not separator or operator.lower() not in OPERATORS:
+        operator, value = "eq", expression
+    compare = OPERATORS[operator.lower()]
+    try:
+        limit = when(value)
+    except ValueError as exc:
+        raise QueryError(f"Invalid date expression: {expression} for query key: {key}") from exc
+
+    def fits(record: Record) -> bool:
+        found = _date_of(record, key)
+        return found is not None and compare(when(found), limit)
+
+    return fits
+
+
+def _flag_filter(key: str, value: str) -> Callable[[Record], bool]:
+    if value.lower() not in ("true", "false"):
+        raise QueryError(f"The value '{value}' is not valid.")
+    wanted = value.lower() == "true"
+    if key == "process.iscomplete":
+        return lambda record: bool((record["process"] or {}).get("ended")) == wanted
+    name = {"status.isarchived": "isArchived", "status.issoftdeleted": "isSoftDeleted",
+            "status.isharddeleted": "isHardDeleted"}[key]
+    return lambda record: bool(record["status"][name]) == wanted
+
+
+def _confirmed_by(record: Record, org: str) -> bool:
+    return any(c["stakeholderId"] == org for c in record["completeConfirmations"] or ())
+
+
+def _simple_filter(key: str, value: str) -> Callable[[Record], bool] | None:
+    """Return the filter of a parameter that is compared as it is, None for one that filters nothing."""
+    if key == "process.currenttask":
+        return lambda r: ((r["process"] or {}).get("currentTask") or {}).get("elementId") == value
+    if key == "excludeconfirmedby":
+        return lambda r: not _confirmed_by(r, value)
+    if key == "searchstring":
+        needle = value.strip("%").lower()
+        return lambda r: any(needle in str(t).lower() for t in (r["presentationTexts"] or {}).values())
+    if key == "a3ref":
+        if len(value) != 12:
+            raise QueryError("A3Ref must be the last 12 characters of the instance guid.")
+        return lambda r: r["guid"].endswith(value.lower())
+    if key == "datavalues.a2archref":
+        return lambda r: (r["dataValues"] or {}).get("A2ArchRef") == value
+    if key == "mainversioninclude":
+        return lambda r: value == "3"
+    if key == "mainversionexclude":
+        return lambda r: value != "3"
+    return None
+
+
+def filters_of(pairs: Iterable[tuple[str, str]], org: str | None) -> list[Callable[[Record], bool]]:
+    """Return the filters of a query.
+
+    :param pairs: names and values as they were sent.
+    :param org: of the caller, for `confirmed`.
+    :raises QueryError: a value that Storage refuses.
+    """
+    found: list[Callable[[Record], bool]] = []
+    for name, value in pairs:
+        key = name.lower()
+        if key in DATES:
+            found.append(_date_filter(key, value))
+        elif key in FLAGS:
+            found.append(_flag_filter(key, value))
+        elif key == "confirmed" and org:
+            wanted = value.lower() == "true"
+            found.append(lambda r, w=wanted: _confirmed_by(r, org) == w)
+        else:
+            simple = _simple_filter(key, value)
+            if simple is not None:
+                found.append(simple)
+    return found
+
+
+def page_of(records: list[Record], query: dict[str, str]) -> Page:
+    """Cut one page out of the filtered records, by `lastChanged`.
+
+    :raises QueryError: size, order or continuation token that cannot be read.
+    """
+    size = query.get("size", str(PAGE))
+    if not size.isdigit() or not int(size):
+        raise QueryError(f"The value '{size}' is not valid for size.")
+    order = query.get("order", "desc:lastChanged").lower()
+    if order not in ("asc:lastchanged", "desc:lastchanged"):
+        raise QueryError(f"Invalid order expression: {order}")
+    descending = order.startswith("desc")
+
+    def key(record: Record) -> tuple[str, str]:
+        return record["lastChanged"], record["guid"]
+
+    ordered = sorted(records, key=key, reverse=descending)
+    token = query.get("continuationtoken")
+    if token:
+        at = _position(token)
+        ordered = [r for r in ordered if (key(r) < at if descending else key(r) > at)]
+    rows = ordered[: int(size)]
+    more = len(ordered) > len(rows)
+    return Page(rows, ";".join(key(rows[-1])) if more and rows else None)
+
+
+def _position(token: str) -> tuple[str, str]:
+    changed, separator, guid = token.partition(";")
+    if not separator:
+        raise QueryError(f"Invalid continuation token: {token}")
+    return changed, guid
+
+
+def shown_to_end_users(query: dict[str, Any]) -> bool:
+    """Say whether a query can have results at all: end users never get what is deleted for good."""
+    return str(query.get("status.isharddeleted", "false")).lower() != "true"

@@ -1,0 +1,193 @@
+"""Everything that one emulated Altinn is made of, put together."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from altinn.emulator.appfolder import AppFolder, load_apps
+from altinn.emulator.behaviour import Form, Settings
+from altinn.emulator.casefile import CaseFile
+from altinn.emulator.clock import SimulatedClock
+from altinn.emulator.formcodec import set_field
+from altinn.emulator.formschema import FormModel
+from altinn.emulator.events import record_event
+from altinn.emulator.identity import Identity, Principal, RegisterDirectory, SqliteIdentityStore
+from altinn.emulator.instances import Instances
+from altinn.emulator.locks import Locks
+from altinn.emulator.metadata import DataType
+from altinn.emulator.parties import load_register
+from altinn.emulator.processengine import ProcessEngine
+from altinn.emulator.rights import Rights, place_of
+from altinn.emulator.store import Record, Store
+
+OWN_APPS = Path(__file__).parent / "apps"
+WORKFLOW_OWNER = "991825827"
+INSTANCE_PATH = re.compile(r"(?<=/instances/)\d+/[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}")
+SCAN = "virus-scan:"
+EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an emulator is set up.
+
+    :param apps: folders of apps beside the ones that come with the emulator.
+    :param state: folder where the state is kept; None keeps nothing.
+    :param seed: makes ids repeatable.
+    :param app_library: version of the app library, 8 or 9, for apps whose folder does not say.
+    :param clients: registered Maskinporten and ID-porten clients.
+    :param authority_delay: simulated seconds that an authority takes to answer.
+    :param scan_delay: simulated seconds that a virus scan takes.
+    :param think_time: real seconds between an app's look at an instance and its write, in which others may come.
+    :param workflow_wait: real seconds that version 9 waits for its workflow engine (Altinn: 100).
+    :param lock_seconds: simulated seconds that an instance lock outlives a dead app (Altinn: 300).
+    """
+
+    apps: tuple[Path, ...] = ()
+    state: Path | None = None
+    seed: int | None = None
+    app_library: int = 8
+    clients: tuple[Mapping[str, object], ...] = ()
+    authority_delay: float = 2.0
+    scan_delay: float = 0.0
+    think_time: float = 0.005
+    workflow_wait: float = 100.0
+    lock_seconds: float = 300.0
+
+
+class World:
+    """One emulated Altinn: its register, apps, state and time.
+
+    :raises AppFolderError: an app cannot be run.
+    :raises ClientError: a client's registration is malformed.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        settings = Settings(authority_delay=options.authority_delay)
+        self.apps: dict[str, AppFolder] = load_apps((OWN_APPS, *options.apps), settings, options.app_library)
+        self.register = load_register()
+        self.rights = Rights(self.register)
+        self.store = Store(options.state)
+        identity_file = options.state / "identity.sqlite" if options.state else None
+        self.identity = Identity(
+            RegisterDirectory(self.register), clients=options.clients, store=SqliteIdentityStore(identity_file)
+        )
+        self.clock = SimulatedClock(advanced=float(self.store.setting("advanced") or 0))
+        self.instances = Instances(self.store, self.clock, _ids(options.seed, self.store))
+        self.engine = ProcessEngine(self)
+        self.locks = Locks(self)
+
+    def app(self, org: str, name: str) -> AppFolder | None:
+        """Return the app of a path; case does not matter."""
+        return self.apps.get(f"{org}/{name}".lower())
+
+    def owner_number(self, app: AppFolder) -> str:
+        """Return the organisation number under which an app's owner acts in version 9."""
+        known = self.register.service_owners.get(app.org)
+        return WORKFLOW_OWNER if app.library == 9 or known is None else known
+
+    def sha256(self, element_id: str) -> str:
+        """Return the digest of a data element's bytes."""
+        return hashlib.sha256(self.store.content(element_id)).hexdigest()
+
+    def prefilled(self, model: FormModel, prefill: Mapping[str, str]) -> Form:
+        """Return a new form with the values that a creation gave; unknown paths are dropped."""
+        form: Form = {}
+        for path, value in prefill.items():
+            set_field(model, form, path, value)
+        return form
+
+    def place(self, record: Record) -> tuple[str, str] | None:
+        """Return where an instance is, as the policy knows it."""
+        return place_of(record)
+
+    def schedule_scan(self, guid: str, element_id: str, data_type: DataType) -> None:
+        """Let the virus scan come to its result after a while, when the data type is scanned at all."""
+        if data_type.file_scan:
+            self.store.add_due(guid, f"{SCAN}{element_id}", self.clock.seconds() + self.options.scan_delay)
+
+    def confirm_complete(self, record: Record, who: Principal) -> None:
+        """Add a complete confirmation, once for each stakeholder."""
+        present = record["completeConfirmations"] or []
+        if not any(c["stakeholderId"] == who.org_code for c in present):
+            entry = {"stakeholderId": who.org_code, "confirmedOn": self.clock.stamp()}
+            record["completeConfirmations"] = [*present, entry]
+            self.instances.save(record, who)
+            record_event(self.instances, record, "ConfirmedComplete", who)
+
+    def set_substatus(self, record: Record, who: Principal, wanted: Mapping[str, object]) -> None:
+        """Set the sub-status."""
+        substatus = {"label": wanted["label"], "description": wanted.get("description")}
+        record["status"] = record["status"] | {"substatus": substatus}
+        self.instances.save(record, who)
+        record_event(self.instances, record, "SubstatusUpdated", who)
+
+    def note_deletion(self, guid: str) -> None:
+        """Write down that something the authority has received was deleted."""
+        filing = self.store.filing(guid)
+        if filing is not None and not filing["deleted"]:
+            self.store.put_filing(guid, filing | {"deleted": True})
+
+    def note_request(self, method: str, path: str, status: int) -> None:
+        """Append a request to the journal, and make everything written so far last."""
+        found = INSTANCE_PATH.search(path)
+        entry = {"time": self.clock.stamp(), "method": method, "path": path, "status": status,
+                 "instance": found[0].lower() if found else None, "fault": None}
+        self.store.add_journal(entry)
+        self.store.commit()
+
+    def run_due(self) -> None:
+        """Do the scheduled work whose time has come: authorities, virus scans, deadlines."""
+        while (due := self.store.take_due(self.clock.seconds())) is not None:
+            guid, what = due
+            record = self.instances.get(guid)
+            if record is None:
+                continue
+            app = self.apps[record["appId"].lower()]
+            if what.startswith(SCAN):
+                self.scanned(guid, what.removeprefix(SCAN))
+            else:
+                app.behaviour.on_due(CaseFile(self, app, guid), what)
+        self.store.commit()
+
+    def scanned(self, guid: str, element_id: str) -> None:
+        """Write the virus scan's result to an element: infected when it holds the EICAR test string."""
+        element = self.instances.element(guid, element_id)
+        if element is not None:
+            infected = EICAR in self.store.content(element_id)
+            self.store.put_element(element | {"fileScanResult": "Infected" if infected else "Clean"})
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward and do what becomes due.
+
+        :raises ValueError: when `seconds` is negative.
+        """
+        self.clock.advance(seconds)
+        self.store.put_setting("advanced", str(self.clock.advanced))
+        self.run_due()
+
+    def reset(self) -> None:
+        """Return to the state of the first start."""
+        self.store.clear()
+        self.identity.reset()
+        self.clock.reset()
+
+    def close(self) -> None:
+        """Write everything and close the files."""
+        self.store.close()
+        self.identity.store.close()
+
+
+def _ids(seed: int | None, store: Store) -> Callable[[], uuid.UUID]:
+    """Return a source of ids; with a seed it is repeatable, and goes on where a kept state left off."""
+    if seed is None:
+        return uuid.uuid4
+    source = random.Random(f"{seed}/{sum(1 for _ in store.instances())}")
+    return lambda: uuid.UUID(int=source.getrandbits(128), version=4)
