@@ -242,6 +242,7 @@ class InstanceEvent:
     event_type: str
     created: str
     task_id: str
+    task_type: str
     end_event: str
     actor: str
 
@@ -267,6 +268,7 @@ def _event(node: Mapping[str, Any]) -> InstanceEvent:
         event_type=_text(node.get("eventType")),
         created=_text(node.get("created")),
         task_id=_text(task.get("elementId")),
+        task_type=_text(task.get("altinnTaskType")),
         end_event=_text(process.get("endEvent")),
         actor=actor,
     )

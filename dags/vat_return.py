@@ -1,0 +1,242 @@
+"""File a Norwegian VAT return (mva-melding) with Skatteetaten.
+
+Takes the return of one period as your accounting system wrote it, checks it against Skatteetaten's own schema, files
+it through Altinn, waits for the answer, and keeps the receipts.
+
+**A person has to log in.** For VAT, Skatteetaten wants the ID-porten login of a person with a signing role in the
+company; a system user (Maskinporten) is not accepted. So in production the connection `altinn_vat` must hold that
+person's refresh token (auth_mode `idporten`). Everything else runs by itself; without a valid login the first task
+that talks to Altinn fails, and nothing is filed.
+
+Filing is safe to repeat: a second run for the same period finds what is filed and shows its receipt. A return that has
+changed since is refused; it needs a correction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import DAG, Param, get_current_context, task
+
+from altinn.authorities import skatteetaten_vat as vat
+from altinn.exceptions import Issue
+from altinn.operators import (
+    AltinnDownloadDataOperator,
+    AltinnInstantiateOperator,
+    AltinnProcessNextOperator,
+    AltinnUploadDataOperator,
+    AltinnValidateOperator,
+)
+from altinn.sensors import AltinnFeedbackSensor
+
+PROJECT = Path(__file__).resolve().parents[1]
+SCHEMAS = Path(os.environ.get("ALTINN_SCHEMAS", PROJECT / "include" / "schemas")) / "skatteetaten-mva"
+RETURN_NAME = "mva-melding.xml"
+COVER_SHEET = "cover-sheet.pdf"
+FILES = os.environ.get("ALTINN_FILES", str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "altinn"))
+
+with DAG(
+    dag_id="vat_return",
+    description="File one period's VAT return with Skatteetaten and keep the receipts",
+    doc_md=__doc__,
+    schedule=None,
+    start_date=datetime(2022, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    render_template_as_native_obj=True,
+    tags=["altinn", "skatteetaten", "vat"],
+    params={
+        "period": Param(
+            "2022-T5",
+            type="string",
+            title="Period",
+            description="Term of the year: 2022-T5 is September and October 2022",
+            pattern=r"^\d{4}(-(T[1-6]|M(0[1-9]|1[0-2])|Q[1-4]|H[12]))?$",
+        ),
+        "organisation_number": Param(
+            "999999999", type="string", title="Organisation number", pattern=r"^\d{9}$", description="Nine digits"
+        ),
+        "return_path": Param(
+            str(PROJECT / "include" / "samples" / "kompensasjon_mvamelding.xml"),
+            type="string",
+            title="The return",
+            description="Path of the XML file: local, or anything ObjectStoragePath knows (s3://…, gs://…)",
+        ),
+        "attachments": Param(
+            [], type="array", items={"type": "string"}, title="Attachments", description="Paths of further documents"
+        ),
+        "altinn_conn_id": Param(
+            "altinn_vat", type="string", title="Connection", description="Holds the person's ID-porten login"
+        ),
+        "app": Param(
+            vat.APP_IDS["prod"],
+            type="string",
+            enum=sorted(set(vat.APP_IDS.values())),
+            title="Altinn app",
+            description="The test environment tt02 has an app of its own",
+        ),
+    },
+) as dag:
+    folder = f"{FILES}/vat_return/{{{{ params.organisation_number }}}}/{{{{ params.period }}}}"
+    altinn = {"app": "{{ params.app }}", "altinn_conn_id": "{{ params.altinn_conn_id }}"}
+
+    @task(retries=0)
+    def prepare(folder: str) -> dict[str, Any]:
+        """Check the return, and write the envelope and the cover sheet that go with it.
+
+        :return: the documents as the upload tasks take them, and the hash over the caller's own.
+        """
+        from altinn.documents import combined_sha256, documents_of, storage_path
+        from altinn.evidence_pdf import one_page_pdf
+        from altinn.exceptions import AltinnDocumentError
+        from altinn.issue_table import table_of
+        from altinn.validation.xml_check import SchemaSource, check_xml
+
+        params = get_current_context()["params"]
+        period, organisation_number = params["period"], str(params["organisation_number"])
+        content = storage_path(params["return_path"]).read_bytes()
+
+        def require(issues: list[Issue], what: str) -> None:
+            if any(issue.severity == "error" for issue in issues):
+                raise AltinnDocumentError(f"{what}; nothing was sent\n{table_of(issues)}", issues)
+
+        require(check_xml(content, SchemaSource(SCHEMAS, vat.SCHEMAS[vat.RETURN])), "the return is not valid")
+        vat_return = vat.read_return(content)
+        require(
+            vat.check_return_matches(vat_return, period, organisation_number), "the return is not the one asked for"
+        )
+
+        target = storage_path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        lines = [
+            f"VAT return {period}, organisation {organisation_number}",
+            f"Category: {vat_return.category}. VAT for the period: {vat_return.amount} NOK.",
+            f"SHA-256 of the return: {hashlib.sha256(content).hexdigest()}",
+        ]
+        (target / COVER_SHEET).write_bytes(one_page_pdf(lines))
+        own = [{"data_type": vat.ATTACHMENT, "path": path} for path in params["attachments"]]
+        attachments = [{"data_type": vat.ATTACHMENT, "path": str(target / COVER_SHEET)}, *own]
+
+        envelope = vat.build_envelope(
+            vat_return,
+            attachments=[vat.EnvelopeFile(document.file_name) for document in documents_of(attachments)],
+            created_by="airflow-provider-altinn",
+            created_at=datetime.now(UTC),
+            return_file_name=RETURN_NAME,
+        )
+        require(check_xml(envelope, SchemaSource(SCHEMAS, vat.SCHEMAS[vat.ENVELOPE])), "the envelope is not valid")
+        (target / "envelope.xml").write_bytes(envelope)
+
+        the_return = {
+            "data_type": vat.RETURN,
+            "path": params["return_path"],
+            "file_name": RETURN_NAME,
+            "content_type": "text/xml",
+        }
+        sources = [
+            {**entry, "file_name": d.file_name, "sha256": d.sha256}
+            for entry in (the_return, *own)
+            for d in documents_of(entry)
+        ]
+        return {
+            "envelope": {"data_type": vat.ENVELOPE, "path": str(target / "envelope.xml")},
+            "return": the_return,
+            "attachments": attachments,
+            "content_sha256": combined_sha256(sources),
+        }
+
+    prepared = prepare(folder)
+
+    instantiate = AltinnInstantiateOperator(
+        task_id="instantiate",
+        period="{{ params.period }}",
+        organisation_number="{{ params.organisation_number }}",
+        content_sha256=prepared["content_sha256"],
+        **altinn,
+    )
+    instance: Any = {"instance_id": instantiate.output, **altinn}
+
+    upload_envelope = AltinnUploadDataOperator(task_id="upload_envelope", documents=[prepared["envelope"]], **instance)
+    upload_return = AltinnUploadDataOperator(task_id="upload_return", documents=[prepared["return"]], **instance)
+    upload_attachments = AltinnUploadDataOperator(
+        task_id="upload_attachments", documents=prepared["attachments"], **instance
+    )
+    uploaded: Any = [upload_envelope.output, upload_return.output, upload_attachments.output]
+
+    validate = AltinnValidateOperator(task_id="validate", **instance)
+    submit = AltinnProcessNextOperator(task_id="submit", from_task="data", documents=uploaded, **instance)
+    confirm = AltinnProcessNextOperator(task_id="confirm", from_task="confirmation", documents=uploaded, **instance)
+
+    wait_for_feedback = AltinnFeedbackSensor(
+        task_id="wait_for_feedback",
+        receipt_types=list(vat.RECEIPT_TYPES),
+        poll_interval=2.0,
+        max_poll_interval=900.0,
+        **instance,
+    )
+    download_receipts = AltinnDownloadDataOperator(
+        task_id="download_receipts", data_types=list(vat.RECEIPT_TYPES), folder=f"{folder}/receipts", **instance
+    )
+
+    @task
+    def receipt(
+        instance_id: str, documents: list[Any], files: list[dict[str, Any]], folder: str, delivered_before: bool
+    ) -> dict[str, Any]:
+        """Read the verdict, fail unless it is "accepted", and keep the receipt beside the files.
+
+        :raises AltinnRejectedError: Skatteetaten rejected the return; carries its codes.
+        """
+        from altinn.documents import storage_path
+        from altinn.exceptions import AltinnRejectedError, AltinnUnknownOutcomeError
+        from altinn.hooks.altinn_hook import AltinnHook
+        from altinn.protocol.identifiers import InstanceId
+        from altinn.protocol.outcome import who_confirmed
+
+        params = get_current_context()["params"]
+        hook = AltinnHook(params["altinn_conn_id"])
+        parsed = InstanceId.parse(instance_id)
+        found = hook.run(hook.session.perform(hook.storage.get_instance(parsed)))
+        confirmation = who_confirmed(hook.run(hook.session.perform(hook.storage.events(parsed))))
+        content = {file["data_type"]: storage_path(file["path"]).read_bytes() for file in files}
+
+        verdict = vat.verdict(found, vat.read_validation_result(content[vat.VALIDATION_RESULT]))
+        if verdict.outcome == "rejected":
+            raise AltinnRejectedError(f"{instance_id}: {verdict.reason}", [instance_id], verdict.codes)
+        if verdict.outcome != "accepted":
+            raise AltinnUnknownOutcomeError(f"{instance_id}: {verdict.reason}", [instance_id])
+
+        payment = vat.read_payment_information(content[vat.PAYMENT_INFORMATION])
+        shown = ("data_type", "file_name", "sha256", "size")
+        result = {
+            "instance_id": instance_id,
+            "app": params["app"],
+            "period": params["period"],
+            "organisation_number": params["organisation_number"],
+            "outcome": verdict.outcome,
+            "reason": verdict.reason,
+            "already_filed": bool(delivered_before),
+            "documents": [{name: entry[name] for name in shown} for entries in documents for entry in entries],
+            "confirmed_by": confirmation.actor,
+            "confirmed_at": confirmation.created,
+            "payment": payment.as_json(),
+            "files": [file["path"] for file in files],
+            "receipt_dir": folder,
+            "instance_url": hook.instance_link(params["app"], parsed),
+        }
+        (storage_path(folder) / "receipt.json").write_text(json.dumps(result, indent=1, ensure_ascii=False))
+        return result
+
+    done = receipt(
+        instantiate.output,
+        uploaded,
+        download_receipts.output,
+        folder,
+        "{{ ti.xcom_pull(task_ids='instantiate', key='altinn_delivered') }}",
+    )
+    upload_envelope >> upload_return >> upload_attachments >> validate >> submit >> confirm
+    confirm >> wait_for_feedback >> download_receipts >> done
