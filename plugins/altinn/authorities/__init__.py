@@ -1,1 +1,1 @@
-"""What is particular to one authority's report: apps, documents, periods, receipts and verdicts. One file for each."""
+"""What is particular to each authority's report: apps, documents, periods, receipts and verdicts."""

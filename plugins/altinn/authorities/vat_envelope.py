@@ -1,4 +1,4 @@
-"""The VAT return's envelope (`mvaMeldingInnsending`): the form of the app, which names the company, the period and the files.
+"""The VAT return's envelope (`mvaMeldingInnsending`): the app's form, which names company, period and files.
 
 Skatteetaten's app refuses to go on when the envelope differs from the return or from the files that were uploaded, so
 it is made from both. Sources: Skatteetaten's schema `mvameldinginnsending.v1.0` and its API documentation of the app.
@@ -85,7 +85,8 @@ def build_envelope(
     _add(root, "opprettingstidspunkt", time)
     for file in files:
         _add_file(root, file, author, time)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="utf-8") + b"\n"
+    body: bytes = tostring(root, encoding="utf-8")
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + body + b"\n"
 
 
 def read_envelope(data: bytes) -> Envelope:

@@ -1,7 +1,7 @@
 """What Skatteetaten sends back about a VAT return, and what it means.
 
-The validation result exists in two published forms: the one of the schema `valideringsresultat.v1`, and the one that the
-validation service's documentation shows, which follows no schema and has no namespace. Both are read.
+The validation result exists in two published forms: that of the schema `valideringsresultat.v1`, and the one in the
+documentation of the validation service, which follows no schema and has no namespace. Both are read.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from altinn.authorities.vat_return import read_amount
@@ -18,6 +17,7 @@ from altinn.authorities.xml_fields import children, needed_at, read_root, text_a
 from altinn.exceptions import Issue
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from xml.etree.ElementTree import Element
 
 _PAYMENT = "payment information"
@@ -54,7 +54,7 @@ class PaymentInformation:
     information: str = ""
 
     def as_json(self) -> dict[str, str]:
-        """The payment as plain JSON, for XCom; the amount is text, so that no digit is lost."""
+        """Return the payment as plain JSON, for XCom; the amount is text, so that no digit is lost."""
         return {
             "kid": self.kid,
             "account": self.account,
