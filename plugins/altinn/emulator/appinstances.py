@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from altinn.emulator.answers import JSON, default_problem, empty, json_answer
 from altinn.emulator.behaviour import HookFailure
-from altinn.emulator.casefile import owner_principal
 from altinn.emulator.dialects import APP_LINKS, APPS, READ, instance_json
 from altinn.emulator.events import record_event
 from altinn.emulator.guards import Refused, find_instance, forbidden, with_right
@@ -87,9 +86,8 @@ async def _create(ask: Ask, party: Party, template: Any, parts: list[Part], pref
         if refusal is not None:
             world.instances.delete(record, who, hard=True)
             return refusal
-    maker = owner_principal(world, app) if app.library == 9 else who
     try:
-        world.engine.enter(app, record, maker, task_id, prefill)
+        world.engine.enter(app, record, who, task_id, prefill)
     except HookFailure:
         world.instances.delete(record, who, hard=True)
         text = f"Instantiation of data elements failed for instance {record['id']} for party {party.party_id}"

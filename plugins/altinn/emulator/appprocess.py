@@ -59,6 +59,8 @@ def process_state(ask: Ask, record: Record) -> dict[str, Any]:
             "write": allowed["write"],
             "elementType": "ServiceTask" if task and task.service else "Task",
         }
+    if app.library == 9 and ask.query.get("includeworkflowstatus", "true").lower() != "false":
+        state["workflow"] = {"status": "idle"}
     return state
 
 
@@ -151,6 +153,9 @@ async def _move(ask: Ask, record: Record, action: str | None) -> None:
     if not world.locks.take(record["guid"]):
         raise Refused(default_problem(409))
     try:
+        if app.library == 9:
+            # The workflow is handed the instance as it was read, before validation marks forms as read.
+            world.instances.save(record)
         await asyncio.sleep(world.options.think_time)
         if action == "sign" and task.kind == "signing":
             world.engine.sign(app, record, ask.principal, task)

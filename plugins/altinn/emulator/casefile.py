@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def owner_principal(world: World, app: AppFolder) -> Principal:
     """Return the app's owner as the one who acts."""
-    number = world.register.service_owners.get(app.org) or world.owner_number(app)
+    number = world.owner_number(app)
     scopes = frozenset({"altinn:serviceowner/instances.read", "altinn:serviceowner/instances.write"})
     return Principal("service_owner", org_code=app.org, org_number=number, scopes=scopes, auth_level=3)
 

@@ -121,7 +121,9 @@ def storage_document(document: dict[str, Any], library: int) -> dict[str, Any]:
         if entry.get("appLogic"):
             data_type["appLogic"] = _known(_LOGIC, entry["appLogic"])
         shown["dataTypes"].append(data_type)
-    return shown | ({"altinnNugetVersion": VERSIONS[9]} if library == 9 else {})
+    if library == 9:
+        shown |= {"altinnNugetVersion": VERSIONS[9], "onEntry": document.get("onEntry") or {"show": "new-instance"}}
+    return shown
 
 
 def app_document(document: dict[str, Any], library: int) -> dict[str, Any]:

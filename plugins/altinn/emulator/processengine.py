@@ -57,6 +57,10 @@ class ProcessEngine:
         record_event(self.world.instances, record, START_EVENT, who, process=start_info(state))
         record_event(self.world.instances, record, START_TASK, who, process=task_started_info(state))
 
+    def writer(self, app: AppFolder, who: Principal) -> Principal:
+        """Return who writes a transition: the caller, but the app's owner in version 9."""
+        return owner_principal(self.world, app) if app.library == 9 else who
+
     def move(self, app: AppFolder, record: Record, who: Principal, action: str | None) -> None:
         """Leave the current task and go on, through service tasks, to the next task or the end.
 
@@ -116,7 +120,7 @@ class ProcessEngine:
 
     def _enter_task(self, app: AppFolder, record: Record, who: Principal, task_id: str, now: str, flow_type: str) -> None:
         record["process"] = at_task(app.process, record["process"], task_id, now, flow_type)
-        self.world.instances.save(record, who)
+        self.world.instances.save(record, self.writer(app, who))
         record_event(self.world.instances, record, START_TASK, who, process=task_started_info(record["process"]))
         self._forget_generated(record["guid"], task_id)
         self.world.instances.lock_elements(record["guid"], types_of(app, task_id), False)
@@ -127,6 +131,8 @@ class ProcessEngine:
 
         :raises HookFailure: the app's own code failed.
         """
+        if app.library == 9:
+            self.world.instances.save(record, self.writer(app, who))
         self.create_forms(app, record, who, task_id, prefill)
         if app.process.tasks[task_id].kind == "feedback":
             register_filing(self.world, app, record)
@@ -146,7 +152,7 @@ class ProcessEngine:
             form = self.world.prefilled(model, prefill)
             app.behaviour.create_form(owner_of(self.world, record["party"]), data_type.id, form)
             element = self.world.instances.add_element(
-                record, data_type.id, stored_xml(model, form), who, content_type="application/xml"
+                record, data_type.id, stored_xml(model, form), self.writer(app, who), content_type="application/xml"
             )
             record_event(self.world.instances, record, "Created", who, data_id=element["id"])
 
@@ -155,7 +161,7 @@ class ProcessEngine:
         self._reload(record)
         record["process"] = at_end(record["process"], end_event, now)
         record["status"]["isArchived"], record["status"]["archived"] = True, now
-        self.world.instances.save(record, who)
+        self.world.instances.save(record, self.writer(app, who))
         record_event(self.world.instances, record, END_EVENT, who, process=record["process"])
         record_event(self.world.instances, record, "Submited", who)
         register_filing(self.world, app, record)
