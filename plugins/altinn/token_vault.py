@@ -79,6 +79,7 @@ class FileVault:
 
     :param fernet_keys: the first encrypts, all decrypt.
     :param sleep: waits between two tries to get the lock.
+    :raises AltinnConfigurationError: a key is malformed.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class FileVault:
         lock_timeout: float = LOCK_TIMEOUT,
     ) -> None:
         self._directory = directory
-        self._keys = tuple(fernet_keys)
+        self._fernet = _fernet_of(fernet_keys)
         self._sleep = sleep
         self._lock_timeout = lock_timeout
         self._ready = False
@@ -108,12 +109,12 @@ class FileVault:
                 return None
             with os.fdopen(descriptor, "rb") as stream:
                 sealed = stream.read()
-        return _unsealed(self._fernet(), sealed, key)
+        return _unsealed(self._fernet, sealed, key)
 
     def save(self, key: str, kept: Kept) -> None:
         """Replace what is kept, so that after a crash at any moment the old or the new is there, whole."""
         content = {"format": FORMAT, "key": key, **dataclasses.asdict(kept)}
-        sealed = self._fernet().encrypt(json.dumps(content).encode())
+        sealed = self._fernet.encrypt(json.dumps(content).encode())
         path = self._file(key)
         # The caller holds the lock, so nobody else writes this name; a killed writer's remains are overwritten.
         temporary = path.with_suffix(".new")
@@ -165,17 +166,18 @@ class FileVault:
             self._ready = True
         return self._directory / f"{key}.token"
 
-    def _fernet(self) -> MultiFernet:
-        from cryptography.fernet import Fernet, MultiFernet
 
-        try:
-            return MultiFernet([Fernet(key) for key in self._keys])
-        except ValueError:
-            # Not chained: the message below says all, and the key stays out of any report of the error.
-            raise AltinnConfigurationError(
-                "Airflow's [core] fernet_key is not a Fernet key (32 bytes in base64): make one with "
-                "cryptography.fernet.Fernet.generate_key()"
-            ) from None
+def _fernet_of(keys: Sequence[str]) -> MultiFernet:
+    from cryptography.fernet import Fernet, MultiFernet
+
+    try:
+        return MultiFernet([Fernet(key) for key in keys])
+    except ValueError:
+        # Not chained: the message below says all, and the key stays out of any report of the error.
+        raise AltinnConfigurationError(
+            "Airflow's [core] fernet_key is not a Fernet key (32 bytes in base64): make one with "
+            "cryptography.fernet.Fernet.generate_key()"
+        ) from None
 
 
 def _unsealed(fernet: MultiFernet, sealed: bytes, key: str) -> Kept:

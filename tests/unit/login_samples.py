@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TypeVar
 from urllib.parse import parse_qsl
@@ -69,10 +69,15 @@ def granted(access_token: str, **more: object) -> HttpResponse:
 
 
 class Script:
-    """Plays the servers: answers the requests of a flow one by one, and writes down every step."""
+    """Drives a flow: answers its requests one by one, or has them sent, and writes down every step."""
 
-    def __init__(self, *answers: HttpResponse | AltinnError) -> None:
+    def __init__(
+        self, *answers: HttpResponse | AltinnError, send: Callable[[HttpRequest], HttpResponse] | None = None
+    ) -> None:
         self._answers = list(answers)
+        self._send: Callable[[HttpRequest], HttpResponse | AltinnError] = send or (
+            lambda _request: self._answers.pop(0)
+        )
         self.steps: list[Step] = []
 
     @property
@@ -96,7 +101,7 @@ class Script:
                 result: T = stop.value
                 return result
             self.steps.append(step)
-            reply = self._answers.pop(0) if isinstance(step, HttpRequest) else None
+            reply = self._send(step) if isinstance(step, HttpRequest) else None
 
 
 def form_of(request: HttpRequest) -> dict[str, str]:

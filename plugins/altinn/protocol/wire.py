@@ -48,8 +48,8 @@ class HttpRequest:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | StreamBody | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | StreamBody | None = field(default=None, repr=False)
     read_timeout: float = READ_TIMEOUT
     sink: Callable[[], BinaryIO] | None = None
 
@@ -65,8 +65,8 @@ class HttpResponse:
     """One HTTP answer. Header names are lower case; `body` is empty when it went to the request's sink."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def text(self) -> str:
@@ -103,7 +103,7 @@ class NeedToken:
     """
 
     audience: str = "altinn"
-    rejected: str | None = None
+    rejected: str | None = field(default=None, repr=False)
     min_validity: float = 0.0
 
 
