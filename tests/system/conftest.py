@@ -40,12 +40,12 @@ class MemorySupervisor:
         self.xcoms: dict[tuple[str, str], Any] = {}
         self.store: dict[str, Any] = {}
 
-    async def asend(self, message: Any) -> Any:
-        return self.send(message)
+    async def asend(self, msg: Any) -> Any:
+        return self.send(msg)
 
-    def send(self, message: Any) -> Any:
-        handler = getattr(self, f"_{type(message).__name__}", None)
-        return handler(message) if handler else None
+    def send(self, msg: Any) -> Any:
+        handler = getattr(self, f"_{type(msg).__name__}", None)
+        return handler(msg) if handler else None
 
     def _GetConnection(self, message: Any) -> Any:
         found = self.connections.get(message.conn_id)
