@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from altinn.exceptions import AltinnConfigurationError
@@ -56,6 +57,8 @@ class SigningKey:
         return jwt.encode(dict(claims), self._key, algorithm=ALGORITHM, headers={"kid": self.key_id, **(headers or {})})
 
 
+# A key is read for every login and checking its arithmetic takes tens of milliseconds; a triggerer logs in for many.
+@lru_cache(maxsize=32)
 def load_key(text: str, key_id: str = "") -> SigningKey:
     """Read a private RSA key.
 
