@@ -26,12 +26,13 @@ def base_environment(inherited: Mapping[str, str], binaries: Path) -> dict[str, 
 
 
 def airflow_environment(
-    base: Mapping[str, str], *, home: Path, dags: Path, port: int, secrets: LocalSecrets
+    base: Mapping[str, str], *, home: Path, dags: Path, files: Path, port: int, secrets: LocalSecrets
 ) -> dict[str, str]:
     """Return the environment for Airflow's components.
 
     :param home: AIRFLOW_HOME.
     :param dags: the folder with the example DAGs.
+    :param files: where the example DAGs put what they write.
     :param port: the API server's port; the workers derive the execution API's address from the same setting.
     """
     options = {
@@ -63,5 +64,6 @@ def airflow_environment(
     return {
         **base,
         "AIRFLOW_HOME": str(home),
+        "ALTINN_FILES": str(files),
         **{f"AIRFLOW__{name}": value for name, value in options.items()},
     }

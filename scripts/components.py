@@ -88,6 +88,11 @@ def start(name: str, command: Sequence[str], environment: Mapping[str, str], fol
     return Component(name, process.pid, started, str(log))
 
 
+def exit_code(component: Component) -> int | None:
+    """Return the exit status of a component started by this command; None while it runs."""
+    return _children[component.pid].poll()
+
+
 def stop(components: Iterable[Component], grace: float = GRACE) -> list[str]:
     """Stop components and everything they started.
 

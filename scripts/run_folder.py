@@ -38,7 +38,7 @@ class RunFolder:
         self.airflow_home = path / "airflow"
         self.emulator_state = path / "emulator"
         self.logs = path / "logs"
-        self.receipts = path / "receipts"
+        self.files = path / "files"
         self.secrets = path / "secrets"
         self.ports = path / "ports.json"
         self.stack = path / "stack.json"
@@ -47,7 +47,7 @@ class RunFolder:
 
     def prepare(self) -> None:
         """Make the folders; the secrets' one for the owner only."""
-        for folder in (self.airflow_home, self.emulator_state, self.logs, self.receipts):
+        for folder in (self.airflow_home, self.emulator_state, self.logs, self.files):
             folder.mkdir(parents=True, exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)
 

@@ -1,0 +1,82 @@
+"""The demo: one VAT return filed by the DAG `vat_return`, from the trigger to the receipt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scripts.airflow_api import AirflowApi
+from scripts.console import Console
+from scripts.failure import CommandError
+from scripts.follow_run import RunFollower, show_failure
+from scripts.receipt_view import ACCEPTED, show_receipt
+from scripts.rest import wait_until
+from scripts.run_folder import PROJECT
+from scripts.stack import Endpoints, Stack
+
+DAG_ID = "vat_return"
+RECEIPT_TASK = "receipt"
+PARSE_LIMIT = 90.0
+"""Seconds for Airflow to read the DAG's file."""
+CONF: dict[str, Any] = {
+    "period": "2022-T5",
+    "organisation_number": "999999999",
+    "return_path": str(PROJECT / "include" / "samples" / "kompensasjon_mvamelding.xml"),
+    "attachments": [],
+    "altinn_conn_id": "altinn_vat",
+}
+"""A return that Skatteetaten published; the company is not real."""
+
+
+def run_demo(stack: Stack, api: AirflowApi, endpoints: Endpoints) -> bool:
+    """File the return, or find that it is filed, and show the receipt.
+
+    :return: whether the authority accepted it.
+    :raises CommandError: Airflow cannot load the DAG, or a process died.
+    """
+    console = stack.console
+    _await_dag(stack, api)
+    run_id = _begin(api, console)
+    state = RunFollower(api, console, stack.check_alive).follow(DAG_ID, run_id)
+    receipt = api.xcom(DAG_ID, run_id, RECEIPT_TASK) if state == "success" else None
+    if isinstance(receipt, dict):
+        show_receipt(receipt, console)
+    else:
+        show_failure(api, console, DAG_ID, run_id)
+        console.line(f"All logs: {stack.folder.airflow_home / 'logs'} (tasks), {stack.folder.logs} (processes)")
+    console.line()
+    console.line(f"The run in Airflow (while `make up` is in effect): {endpoints.airflow}/dags/{DAG_ID}/runs/{run_id}")
+    return isinstance(receipt, dict) and receipt.get("outcome") == ACCEPTED
+
+
+def _await_dag(stack: Stack, api: AirflowApi) -> None:
+    """Wait until Airflow has read the DAG, and let its runs proceed."""
+
+    def known() -> bool:
+        return api.dag(DAG_ID) is not None
+
+    def tick() -> None:
+        stack.console.waiting(f"waiting for Airflow to read {DAG_ID}")
+        stack.check_alive()
+        for error in api.import_errors():
+            if DAG_ID in str(error.get("filename")):
+                raise CommandError(f"Airflow cannot load {error['filename']}:\n{error.get('stack_trace', '')}")
+
+    if not wait_until(known, PARSE_LIMIT, tick=tick):
+        logs = stack.folder.logs / "dag-processor.log"
+        raise CommandError(f"Airflow has not found the DAG {DAG_ID} after {PARSE_LIMIT:.0f} s; see {logs}")
+    found = api.dag(DAG_ID)
+    if found and found.get("is_paused"):
+        api.unpause(DAG_ID)
+
+
+def _begin(api: AirflowApi, console: Console) -> str:
+    """Start a run, or go on with the one that an interrupted demo left."""
+    what = f"VAT return {CONF['period']} of organisation {CONF['organisation_number']}"
+    for run in api.unfinished_runs(DAG_ID):
+        if (run.get("conf") or {}).get("period") == CONF["period"]:
+            console.step(f"Going on with {what}: run {run['dag_run_id']} was interrupted")
+            console.step("Airflow frees an interrupted task after about half a minute")
+            return str(run["dag_run_id"])
+    run_id = api.trigger(DAG_ID, CONF)
+    console.step(f"Filing {what}: run {run_id}")
+    return run_id
