@@ -228,7 +228,9 @@ async def put_data(ask: Ask) -> Response:
     changed = _differences(sent, to_json(model, form))
     await asyncio.sleep(ask.world.options.think_time)
     _refuse_locked(ask, record, element)
-    ask.world.instances.replace_content(element, stored_xml(model, form), ask.principal)
+    # Storage writes the instance back as it was read, its derived read status with it, and then notes the reading.
+    ask.world.instances.save(find_instance(ask))
+    ask.world.instances.replace_content(element, stored_xml(model, form), ask.principal, isRead=True)
     record_event(ask.world.instances, record, "Saved", ask.principal, data_id=element["id"])
     body = element_json(element, record, ask.base, APP_LINKS)
     headers = {"location": body["selfLinks"]["apps"]}

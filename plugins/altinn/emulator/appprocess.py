@@ -153,9 +153,6 @@ async def _move(ask: Ask, record: Record, action: str | None) -> None:
     if not world.locks.take(record["guid"]):
         raise Refused(default_problem(409))
     try:
-        if app.library == 9:
-            # The workflow is handed the instance as it was read, before validation marks forms as read.
-            world.instances.save(record)
         await asyncio.sleep(world.options.think_time)
         if action == "sign" and task.kind == "signing":
             world.engine.sign(app, record, ask.principal, task)
