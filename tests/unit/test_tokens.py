@@ -145,9 +145,13 @@ def test_a_long_retry_after_is_left_to_the_task() -> None:
 
 REFUSALS = {
     "clock": ("invalid_grant", "Invalid assertion. JWT is expired (MP-111)", "NTP"),
-    "jti": ("invalid_grant", "jti already used", "used before"),
+    "clock ahead": ("invalid_grant", "Invalid assertion. Issue time is after now.", "NTP"),
+    "jti": ("invalid_grant", "Invalid assertion. Grant is used before.", "sends requests twice"),
+    "old key": ("invalid_grant", "Invalid assertion. Expired key.", "lives for a year"),
+    "signature": ("invalid_grant", "Invalid assertion. Invalid JWT signature.", "registered with the client"),
+    "unknown client": ("invalid_grant", "Invalid assertion. Client not found.", "client 'client-1' is not known"),
     "key": ("invalid_grant", "Unknown kid", "registered with the client"),
-    "audience": ("invalid_grant", "Invalid aud", "environment"),
+    "audience": ("invalid_grant", "Invalid JWT claim aud.", "the connection's environment and the client's"),
     "any": ("invalid_grant", "no", "check in this order"),
     "scope": ("invalid_scope", "The client has no access to altinn:instances.write", "scope altinn:instances.write:"),
     "scopes": ("invalid_scope", "no", "one of the scopes altinn:instances.read altinn:instances.write"),
@@ -172,6 +176,13 @@ def test_a_refusal_by_maskinporten_says_what_to_do(kind: str) -> None:
     assert said in caught.value.hint
     assert description in str(caught.value)
     assert script.sleeps == []
+
+
+def test_maskinportens_own_code_is_read_when_the_words_say_nothing() -> None:
+    body = {"error": "invalid_grant", "error_description": "No.", "error_uri": "https://maskinporten.no/errors/MP-124"}
+    refused = _refused(maskinporten(), answer(400, body))
+    assert isinstance(refused, AltinnLoginError)
+    assert "registered with the client" in refused.hint
 
 
 def test_no_error_repeats_the_assertion_or_the_token() -> None:

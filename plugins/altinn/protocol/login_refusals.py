@@ -23,27 +23,27 @@ _SYSTEM_USER_SIGNS = (
     "mp-30",
     "mp_30",
 )
-_GRANT_SIGNS = (
-    (
-        ("jti", "already used", "reuse", "replay"),
-        "the assertion was used before, which this client never does: look for a proxy that sends requests twice",
-    ),
-    (
-        ("clock", "iat", "exp ", "expired", "lifetime", "too old", "in the future"),
-        "compare this machine's clock with "
-        "the real time (NTP): an assertion is valid for 120 s and must not lie in the future",
-    ),
-    (
-        ("aud", "issuer"),
-        "the connection's environment and the client's must be the same: a client is registered "
-        "either in test or in production",
-    ),
-    (
-        ("kid", "key", "signature", "jwk", "certificate"),
-        "the key and key_id of the connection must be those "
-        "registered with the client, and not expired there (keys live for a year)",
-    ),
+_NO_CLIENT_SIGNS = ("client not found", "unknown client", "invalid_client", "unauthorized_client")
+_KEY = (
+    "the key and key_id of the connection must be those registered with the client, and not expired there (a "
+    "registered key lives for a year)"
 )
+_USED = "the assertion was used before, which this client never does: look for a proxy that sends requests twice"
+_AUDIENCE = (
+    "the connection's environment and the client's must be the same: a client is registered either in test or in "
+    "production"
+)
+_CLOCK = (
+    "compare this machine's clock with the real time (NTP): an assertion is valid for 120 s and must not lie in the "
+    "future"
+)
+_GRANT_SIGNS = (
+    (("expired key", "kid", "key identifier", "signature", "jwk", "certificate", "x5c", "mp-12"), _KEY),
+    (("jti", "used before", "already used", "reuse", "replay", "mp-012"), _USED),
+    (("claim aud", "invalid aud", "audience", "mp-110"), _AUDIENCE),
+    (("clock", "iat", "issue time", "expired", "lifetime", "too old", "in the future", "mp-130"), _CLOCK),
+)
+"""What the words and codes of an invalid_grant point at, the most telling first."""
 _ANY_GRANT = (
     "check in this order: the client id and its environment, that key and key_id are registered with the client and "
     "not expired, and this machine's clock"
@@ -78,7 +78,8 @@ def _hint(what: str, problem: Problem, settings: Settings) -> str:
 
 
 def _said(problem: Problem) -> str:
-    return f"{problem.title} {problem.detail}".lower()
+    code = (problem.raw or {}).get("error_uri", "")
+    return f"{problem.title} {problem.detail} {code}".lower()
 
 
 def _maskinporten_hint(problem: Problem, settings: Settings) -> str:
@@ -87,7 +88,7 @@ def _maskinporten_hint(problem: Problem, settings: Settings) -> str:
         return _system_user_hint(settings)
     if "invalid_scope" in said:
         return _scope_hint(problem, settings)
-    if "invalid_client" in said or "unauthorized_client" in said:
+    if any(sign in said for sign in _NO_CLIENT_SIGNS):
         return _client_hint(settings)
     if "invalid_grant" in said:
         return next((hint for signs, hint in _GRANT_SIGNS if any(sign in said for sign in signs)), _ANY_GRANT)
@@ -125,7 +126,7 @@ def _client_hint(settings: Settings) -> str:
 
 def _idporten_hint(problem: Problem, settings: Settings) -> str:
     said = _said(problem)
-    if "invalid_client" in said or "unauthorized_client" in said:
+    if any(sign in said for sign in _NO_CLIENT_SIGNS):
         return f"{_client_hint(settings)}; it must use private_key_jwt and the refresh_token grant"
     if "invalid_scope" in said:
         return _scope_hint(problem, settings)
