@@ -102,7 +102,7 @@ def test_a_tree_is_made_of_what_passes() -> None:
 
 
 def agrees_with_the_parser(data: bytes) -> None:
-    """The look either refuses with one issue, or sees the elements that a parser sees."""
+    """Check that the look refuses with one issue, or sees the elements that a parser sees."""
     try:
         elements = sum(1 for _ in parse_xml(data).iter())
     except AltinnDocumentError:
@@ -120,7 +120,8 @@ def test_no_bytes_crash_the_look(data: bytes) -> None:
 
 
 _PIECES = ["<a>", "</a>", "<b x='1'/>", "<!--", "-->", "<![CDATA[", "]]>", "<?p ", "?>", "&amp;", "&#0;",
-           "<!DOCTYPE a>", "xmlns='u'", " ", "\n", "\x00", "æ", "<?xml version='1.0'?>", "<a xmlns:n='u' n:x=''>"]  # fmt: skip
+           "<!DOCTYPE a>", "xmlns='u'", " ", "\n", "\x00", "æ", "<?xml version='1.0'?>",
+           "<a xmlns:n='u' n:x=''>"]  # fmt: skip
 
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=20).map("".join))
