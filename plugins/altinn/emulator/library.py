@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Iterable, Mapping
@@ -15,6 +17,9 @@ from altinn.emulator.service import build_service
 from altinn.emulator.world import Options, World
 
 STOP_SECONDS = 10.0
+TICK_SECONDS = 0.1
+GRACE_SECONDS = 2.0
+GRACE_STEP = 0.002
 
 
 class Emulator:
@@ -42,7 +47,7 @@ class Emulator:
             app_library=app_library, clients=tuple(clients), **options
         )
         self.port = 0
-        self._server: uvicorn.Server | None = None
+        self._up = threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
@@ -53,29 +58,21 @@ class Emulator:
     def start(self) -> Emulator:
         """Start serving in a thread of its own."""
         self._prepare()
-        started = threading.Event()
-        server = self._server
-        if server is None:
-            raise RuntimeError("the emulator has not been prepared")
-
-        def run() -> None:
-            server.run(sockets=[self._socket])
-            self.world.close()
-
-        server.callback = started.set
-        self._thread = threading.Thread(target=run, name="altinn-emulator", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="altinn-emulator", daemon=True)
         self._thread.start()
-        started.wait(STOP_SECONDS)
+        self._up.wait(STOP_SECONDS)
         return self
 
     def serve(self) -> None:
         """Serve in this thread, until a signal ends it."""
         self._prepare()
-        if self._server is not None:
-            try:
-                self._server.run(sockets=[self._socket])
-            finally:
-                self.world.close()
+        self._run()
+
+    def _run(self) -> None:
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            self.world.close()
 
     def _prepare(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -86,15 +83,14 @@ class Emulator:
         self.world = World(self.options)
         config = uvicorn.Config(build_service(self.world), log_level="warning", access_log=False, lifespan="off",
                                 timeout_graceful_shutdown=1, server_header=False)
-        self._server = _Server(config)
+        self._server = _Server(config, self._up)
 
     def stop(self) -> None:
         """Stop serving and close the state."""
-        if self._server is not None:
-            self._server.should_exit = True
         if self._thread is not None:
+            self._server.end()
             self._thread.join(STOP_SECONDS)
-        self._server = self._thread = None
+        self._thread = None
 
     def __enter__(self) -> Emulator:
         """Start."""
@@ -107,12 +103,43 @@ class Emulator:
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it is up, and looks often whether it is to end."""
+    """A server that says when it is up, and ends at once when told to."""
 
-    callback: Any = None
+    def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
+        super().__init__(config)
+        self._up = started
+        self._wake = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start and say so."""
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        if self.callback is not None:
-            self.callback()
+        self._up.set()
+
+    async def main_loop(self) -> None:
+        """Serve until told to end."""
+        ticks = 0
+        while not self.should_exit:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), TICK_SECONDS)
+            ticks += 1
+            await self.on_tick(ticks)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the port and the connections; let requests under way end."""
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        waited = 0.0
+        while (self.server_state.connections or self.server_state.tasks) and waited < GRACE_SECONDS:
+            await asyncio.sleep(GRACE_STEP)
+            waited += GRACE_STEP
+
+    def end(self) -> None:
+        """Tell the server, from another thread, to end."""
+        self.should_exit = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._wake.set)
