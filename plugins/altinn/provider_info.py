@@ -112,6 +112,10 @@ def _owner_fields() -> dict[str, Field]:
             "Own organisation number",
             "Who files when a task says owner='self'; empty means On behalf of.",
         ),
+        "person_number_file": _field(
+            "Person number file",
+            "For a person who files for himself or herself: path of a file with the number, readable for Airflow only.",
+        ),
     }
 
 

@@ -46,7 +46,8 @@ def test_the_form_fits_airflows_schema() -> None:
 
 
 def test_the_form_has_exactly_the_fields_that_mean_something() -> None:
-    assert set(FIELDS) == KNOWN_KEYS
+    # Airflow's API shows the value of a field of this name, so the form offers a file instead.
+    assert set(FIELDS) == KNOWN_KEYS - {"person_number"}
 
 
 def test_the_drop_downs_offer_every_choice() -> None:
@@ -62,7 +63,7 @@ def test_only_the_drop_downs_are_required() -> None:
 
 
 def test_secrets_are_hidden_and_the_key_keeps_its_lines() -> None:
-    formats = {name: FIELDS[name]["schema"].get("format") for name in SECRET_KEYS}
+    formats = {name: FIELDS[name]["schema"].get("format") for name in SECRET_KEYS - {"person_number"}}
     assert formats.pop("private_key") == "multiline"
     assert set(formats.values()) == {"password"}
 

@@ -229,6 +229,20 @@ def test_files_are_read_in_place_of_their_names(tmp_path: Path) -> None:
     assert "private_key" not in extra
 
 
+def test_a_persons_number_comes_from_a_file_and_is_never_shown(tmp_path: Path) -> None:
+    (tmp_path / "person").write_text("010390 12345\n")
+    extra = with_files_read("c", {"person_number_file": str(tmp_path / "person")}, lambda path: Path(path).read_text())
+    settings = idporten(**extra)
+    assert settings.person_number == "01039012345"
+    assert "01039012345" in settings.secrets
+    assert "01039012345" not in repr(settings)
+    with pytest.raises(
+        AltinnConfigurationError, match="person_number must be a person's number of 11 digits"
+    ) as caught:
+        idporten(person_number="0103901234")
+    assert "0103901234" not in str(caught.value)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     def read(path: str) -> str:
         return Path(path).read_text("utf-8")

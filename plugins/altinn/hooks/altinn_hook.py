@@ -17,7 +17,7 @@ from altinn.exceptions import AltinnError, AltinnNotFoundError
 from altinn.protocol.app_api import App
 from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner, check_organisation_number
 from altinn.protocol.session import Session
-from altinn.protocol.settings import ALTINN_TOKEN, Settings, settings_from, with_files_read
+from altinn.protocol.settings import Settings, settings_from, with_files_read
 from altinn.protocol.storage_api import Storage
 from altinn.protocol.wire import Flow, NeedToken
 from altinn.transport import AwaitingDriver, BlockingDriver
@@ -73,6 +73,7 @@ class AltinnHook(BaseHook):
         settings = settings_from(
             self.altinn_conn_id,
             host=connection.host,
+            port=connection.port,
             login=connection.login,
             password=connection.password,
             extra=with_files_read(self.altinn_conn_id, extra, _read_text),
@@ -181,15 +182,12 @@ class AltinnHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Walk key, token and exchange; name the link that broke. Used by the connection form's Test button."""
+        from altinn.protocol.diagnosis import diagnose
+
         try:
-            kept = self._token(self.settings, NeedToken())
-            if self.settings.auth_mode != ALTINN_TOKEN:
-                # A token from the store proves an earlier login; asking for another one proves today's.
-                self._token(self.settings, NeedToken(rejected=kept))
+            return self.run(diagnose(self.settings))
         except AltinnError as exc:
             return False, str(exc)
-        settings = self.settings
-        return True, f"logged in to {settings.environment.name} with {settings.auth_mode}: key, token and exchange work"
 
     def _token(self, settings: Settings, need: NeedToken) -> str:
         from altinn.token_store import TokenStore

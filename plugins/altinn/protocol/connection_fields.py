@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from altinn.exceptions import AltinnConfigurationError, AltinnInputError
 from altinn.protocol.identifiers import check_organisation_number
 
-SECRET_KEYS = frozenset({"private_key", "refresh_token", "altinn_token", "token_person_number"})
+SECRET_KEYS = frozenset({"private_key", "refresh_token", "altinn_token", "person_number", "token_person_number"})
 """Keys whose values never appear in a text."""
 
 KNOWN_KEYS = SECRET_KEYS | {
@@ -26,6 +26,7 @@ KNOWN_KEYS = SECRET_KEYS | {
     "maskinporten_url",
     "on_behalf_of",
     "organisation_number",
+    "person_number_file",
     "private_key_file",
     "proxies",
     "refresh_token_file",
@@ -107,6 +108,13 @@ class Fields:
         value = self.text(name)
         if value and not (value.isascii() and value.isdigit()):
             raise self.error(name, "must be a whole number")
+        return value
+
+    def person_number(self, name: str) -> str:
+        """Return a national identity number of eleven digits, or nothing; no error shows any of it."""
+        value = "".join(self.text(name).split())
+        if value and not re.fullmatch(r"[0-9]{11}", value):
+            raise self.error(name, "must be a person's number of 11 digits")
         return value
 
     def organisation_number(self, name: str, *, strict: bool) -> str:

@@ -41,6 +41,7 @@ class Settings:
     :param on_behalf_of: organisation number of the system user's owner; empty without a system user.
     :param external_ref: the reference with which that system user was requested; empty if it had none.
     :param organisation_number: the owner that `self` means; `on_behalf_of` if the connection names no other.
+    :param person_number: the same for a person who files for himself or herself.
     :param test_user_id: user id for LocalTest or the token generator.
     :param timeout: seconds to wait for an ordinary answer.
     :param settle: seconds between an own creation and the look at what else was created.
@@ -60,6 +61,7 @@ class Settings:
     refresh_token: str = field(default="", repr=False)
     altinn_token: str = field(default="", repr=False)
     organisation_number: str = ""
+    person_number: str = field(default="", repr=False)
     test_user_id: str = ""
     test_party_id: str = ""
     token_person_number: str = field(default="", repr=False)
@@ -81,6 +83,7 @@ class Settings:
             self.private_key,
             self.refresh_token,
             self.altinn_token,
+            self.person_number,
             self.token_person_number,
             self.generator_password,
         )
@@ -122,13 +125,13 @@ class Settings:
 
 
 def with_files_read(conn_id: str, extra: Mapping[str, object], read: Callable[[str], str]) -> dict[str, object]:
-    """Return `extra` with the contents of `private_key_file` and `refresh_token_file` in place of their names.
+    """Return `extra` with the contents of `private_key_file` and the other files in place of their names.
 
     :param read: returns a file's text, or raises OSError or UnicodeError.
     :raises AltinnConfigurationError: a file cannot be read or is empty, or both the file and its content are given.
     """
     fields = dict(extra)
-    for name in ("private_key", "refresh_token"):
+    for name in ("private_key", "refresh_token", "person_number"):
         path = fields.pop(f"{name}_file", None)
         if not path:
             continue
@@ -192,9 +195,10 @@ def settings_from(
         refresh_token=fields.secret("refresh_token"),
         altinn_token=fields.secret("altinn_token"),
         organisation_number=fields.organisation_number("organisation_number", strict=strict) or on_behalf_of,
+        person_number=fields.person_number("person_number"),
         test_user_id=fields.digits("test_user_id"),
         test_party_id=fields.digits("test_party_id"),
-        token_person_number=fields.secret("token_person_number"),
+        token_person_number=fields.person_number("token_person_number"),
         test_system_user_id=fields.text("test_system_user_id"),
         test_authentication_level=fields.digits("test_authentication_level"),
         generator_password=(password or "") if mode == TOKEN_GENERATOR else "",
