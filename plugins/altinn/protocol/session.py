@@ -142,7 +142,7 @@ def _origin(url: str) -> tuple[str, str]:
 def _parse(call: Call[T], response: HttpResponse) -> T:
     try:
         return call.parse(response)
-    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as exc:
         raise AltinnAnswerError(
             f"{call.name} answered {response.status} with a body that cannot be read "
             f"({response.headers.get('content-type', 'no content type')}, {len(response.body)} bytes)"
