@@ -40,7 +40,7 @@ number or a form's content.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Problem:
     trace_id: str = ""
     retry_after: float | None = None
     issues: tuple[Issue, ...] = ()
-    raw: Mapping[str, object] | None = None
+    raw: Mapping[str, object] | None = field(default=None, repr=False)
 
 
 class AltinnHttpError(AltinnError):

@@ -12,6 +12,7 @@ from typing import Any
 
 from altinn.exceptions import AltinnAnswerError, Issue
 from altinn.protocol.identifiers import InstanceId
+from altinn.protocol.masking import mask
 
 _SEVERITIES = {0: "unspecified", 1: "error", 2: "warning", 3: "information", 4: "fixed", 5: "success"}
 _SEVERITY_NAMES = {"informational": "information"}
@@ -275,7 +276,7 @@ def _event(node: Mapping[str, Any]) -> InstanceEvent:
 
 
 def issues_from_json(value: object) -> tuple[Issue, ...]:
-    """Read validation issues; unknown severities and codes are kept as data."""
+    """Read validation issues; unknown severities and codes are kept as data, person numbers in them are masked."""
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         return ()
     return tuple(_issue(item) for item in value if isinstance(item, Mapping))
@@ -290,8 +291,8 @@ def _issue(node: Mapping[str, Any]) -> Issue:
         name = _SEVERITY_NAMES.get(name, name)
     return Issue(
         severity=name,
-        code=_text(node.get("code")),
-        where=_text(node.get("field")),
-        message=_text(node.get("description")) or _text(node.get("customTextKey")),
+        code=mask(_text(node.get("code"))),
+        where=mask(_text(node.get("field"))),
+        message=mask(_text(node.get("description")) or _text(node.get("customTextKey"))),
         source=_text(node.get("source")),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import email.utils
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from altinn.exceptions import (
     AltinnConflictError,
@@ -27,19 +27,15 @@ from altinn.exceptions import (
     AltinnValidationError,
     Problem,
 )
+from altinn.protocol.masking import mask
 from altinn.protocol.model import issues_from_json
 from altinn.protocol.wire import HttpResponse
 
 TEMPORARY = frozenset({408, 425, 429, 502, 503, 504})
 """Statuses that say "not now" (RFC 9110, and 425 from RFC 8470)."""
 
-_LONG_NUMBER = re.compile(r"(?<![0-9])[0-9]{11}(?![0-9])")
-_TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
-
-
-def mask(text: str) -> str:
-    """Hide person numbers and tokens that a server's text may repeat."""
-    return _TOKEN.sub("<token>", _LONG_NUMBER.sub("<eleven digits>", text))
+_LONGEST_RETRY_AFTER = 86_400.0
+"""Seconds; a server that asks for more is asked again after a day."""
 
 
 def problem_of(response: HttpResponse, now: datetime | None = None) -> Problem:
@@ -50,26 +46,27 @@ def problem_of(response: HttpResponse, now: datetime | None = None) -> Problem:
     body: object = None
     try:
         body = response.json() if response.body else None
-    except ValueError:
+    except (ValueError, RecursionError):
         body = response.text
     retry_after = _retry_after(response.headers.get("retry-after", ""), now)
     if isinstance(body, Mapping):
         return Problem(
             status=response.status,
-            title=mask(_one_line(body.get("title") or body.get("error"))),
-            detail=mask(_one_line(body.get("detail") or body.get("message") or body.get("error_description"))),
-            trace_id=str(body.get("traceId") or ""),
+            title=_one_line(body.get("title") or body.get("error")),
+            detail=_one_line(body.get("detail") or body.get("message") or body.get("error_description")),
+            trace_id=_one_line(body.get("traceId")),
             retry_after=retry_after,
             issues=issues_from_json(body.get("validationIssues") or body.get("uploadValidationIssues")),
             raw=body,
         )
     issues = issues_from_json(body)
-    text = "" if issues or body is None else mask(_one_line(_readable(str(body))))
+    text = "" if issues or body is None else _one_line(_readable(str(body)))
     return Problem(status=response.status, detail=text, retry_after=retry_after, issues=issues)
 
 
 def _one_line(value: object) -> str:
-    return "" if value is None else " ".join(str(value).split())[:600]
+    """Mask before the cut: half a token or half a person number would not be recognised any more."""
+    return "" if value is None else mask(" ".join(str(value).split()))[:600]
 
 
 def _readable(text: str) -> str:
@@ -77,20 +74,21 @@ def _readable(text: str) -> str:
     if not text.lstrip().startswith("<"):
         return text
     without_code = re.sub(r"(?is)<(script|style)\b.*?</\1>", " ", text[:20_000])
-    return re.sub(r"<[^>]*>", " ", without_code)
+    return re.sub(r"<[^<>]*>", " ", without_code)
 
 
 def _retry_after(value: str, now: datetime | None) -> float | None:
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        return min(float(value[:12]), _LONGEST_RETRY_AFTER)
     if not value or now is None:
         return None
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (moment - now).total_seconds())
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(max(0.0, (moment - now).total_seconds()), _LONGEST_RETRY_AFTER)
 
 
 def error_of(what: str, response: HttpResponse, now: datetime | None = None) -> AltinnHttpError:
