@@ -1,9 +1,10 @@
 """Run `xmlschema` in the way that its traps allow. Importing this module imports the engine: do so in functions only.
 
 Why each setting: a text or bytes given as the instance would be fetched if it looked like an address, and a schema
-location in the document followed, so the instance is a stream that may open nothing; the schema may read its own
-folder only; a relative path breaks the sandbox, so it is made absolute; and Python's number parsers accept what XSD
-does not ("15 000", "15_000", other scripts' digits), so `altinn.validation.xsd_numbers` looks at numbers again.
+location in the document followed, so the instance is a stream that may open nothing. The schema may read its own
+folder only, which our own opener sees to, because the engine's sandbox is always the folder of the file at hand and
+compares names by their beginning. Python's number parsers accept what XSD does not ("15 000", "15_000", other
+scripts' digits), so `altinn.validation.xsd_numbers` looks at numbers again.
 """
 
 # ruff: noqa: TID253 - this module is imported inside a function only, together with the engine
@@ -19,9 +20,12 @@ from itertools import islice, pairwise
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import OpenerDirector, url2pathname
 
 import xmlschema
 from xmlschema import limits as engine_limits
+from xmlschema.exceptions import XMLResourceBlocked, XMLResourceOSError
 
 from altinn.exceptions import AltinnInputError, Issue
 from altinn.validation.xml_prescan import Prescan, XmlLimits
@@ -43,6 +47,25 @@ class BuiltSchema:
     name: str
     schema: xmlschema.XMLSchema
     issues: tuple[Issue, ...]
+
+
+class _FolderOpener(OpenerDirector):
+    """Opens files of one folder, and those that the engine brings along; nothing else."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self._trusted = (directory.resolve(), Path(xmlschema.__file__).parent.resolve())
+
+    def open(self, fullurl: Any, data: Any = None, timeout: float | None = None) -> Any:
+        """Open a file, its links followed first."""
+        parts = urlsplit(str(fullurl))
+        path = Path(url2pathname(parts.path)).resolve()
+        if parts.scheme != "file" or not any(path.is_relative_to(trusted) for trusted in self._trusted):
+            raise XMLResourceBlocked(f"{path.name} lies outside the schema's folder")
+        try:
+            return path.open("rb")
+        except OSError as exc:
+            raise XMLResourceOSError(f"{path.name} cannot be read: {exc.strerror}") from exc
 
 
 def built_schema(directory: Path, entry: str) -> BuiltSchema:
@@ -72,11 +95,10 @@ def _fingerprint(directory: Path, entry: str) -> str:
 
 def _build(directory: Path, entry: str) -> BuiltSchema:
     path = (directory / entry).resolve()
-    base = directory.resolve().as_uri() + "/"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            schema = xmlschema.XMLSchema(str(path), base_url=base, allow="sandbox", defuse="remote")
+            schema = xmlschema.XMLSchema(str(path), allow="local", defuse="remote", opener=_FolderOpener(directory))
         except (xmlschema.XMLSchemaException, xmlschema.XMLResourceError, OSError, RecursionError) as exc:
             raise AltinnInputError(f"the schema {entry} cannot be used: {_first_line(exc)}") from exc
     issues = tuple(
@@ -126,14 +148,18 @@ def _root_issue(root: str, built: BuiltSchema) -> Issue | None:
 
 
 def _findings(resource: xmlschema.XMLResource, schema: xmlschema.XMLSchema) -> Iterator[Finding]:
-    """Yield the engine's findings, one for each place and kind of problem."""
+    """Yield the engine's findings; a number that the engine has refused already is not told twice."""
     told: set[tuple[int, str]] = set()
-    for error in schema.iter_errors(resource, extra_validator=NumberCheck(schema)):
-        found = explain(error)
-        if found.is_number and (id(found.element), found.attribute) in told:
-            continue
-        told.add((id(found.element), found.attribute))
-        yield found
+    try:
+        for error in schema.iter_errors(resource, extra_validator=NumberCheck(schema)):
+            found = explain(error)
+            place = (id(found.element), found.attribute)
+            if not (found.is_number and place in told):
+                yield found
+            told.add(place)
+    except (xmlschema.XMLSchemaException, RecursionError):
+        # Such as an xsi:type that the schema does not have. The engine's words would quote the document.
+        yield Finding(None, "refused-engine", "the rest could not be judged; does an xsi:type name an unknown type?")
 
 
 def _places(root: Any, wanted: set[int]) -> dict[int, tuple[str, int]]:

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import xmlschema
-from xmlschema.validators import XsdFacet
+from xmlschema.validators import XsdFacet, XsdSimpleType
 
 from altinn.validation.xsd_numbers import NumberError
 
+_XSD = "http://www.w3.org/2001/XMLSchema"
 _ATTRIBUTE = re.compile(r"attribute ([^\s=]+)=")
 _HARMLESS = re.compile(
     r"element is not nillable|xsi:nil|character data|a simple content element|must have the fixed value|"
@@ -87,8 +88,14 @@ def _content(error: xmlschema.XMLSchemaChildrenValidationError) -> Finding:
 
 def _value(error: xmlschema.XMLSchemaValidationError) -> tuple[str, str]:
     validator: Any = error.validator
-    if isinstance(error, xmlschema.XMLSchemaDecodeError):
-        return "xsd-type", _not_a(_local(getattr(validator, "name", None) or "the schema's type"))
+    owner = getattr(validator, "parent", None)
+    if isinstance(owner, XsdSimpleType) and owner.target_namespace == _XSD:
+        # A rule of a built-in type, such as the range of xs:int, means no more than "not an int".
+        return "xsd-type", _not_a(_local(owner.name or ""))
+    if isinstance(error, xmlschema.XMLSchemaDecodeError) or isinstance(validator, XsdSimpleType):
+        return "xsd-type", _not_a(_local(getattr(validator, "name", None) or ""))
+    if callable(validator) and getattr(validator, "__name__", "").endswith("_validator"):
+        return "xsd-type", _not_a(validator.__name__.removesuffix("_validator"))
     if isinstance(validator, XsdFacet) or hasattr(validator, "enumeration") or hasattr(validator, "regexps"):
         return "xsd-value", _facet(validator)
     reason = _ATTRIBUTE.sub("", error.reason or "", count=1) if "=" in (error.reason or "") else error.reason or ""
@@ -99,7 +106,7 @@ def _value(error: xmlschema.XMLSchemaValidationError) -> tuple[str, str]:
 
 def _facet(facet: Any) -> str:
     if getattr(facet, "enumeration", None):
-        allowed = [str(value) for value in facet.enumeration]
+        allowed = [str(value) or "nothing" for value in facet.enumeration]
         return "must be one of " + ", ".join(allowed[:20]) + (" …" if len(allowed) > 20 else "")
     if getattr(facet, "regexps", None):
         return "must match the pattern " + " or ".join(facet.regexps)
@@ -110,6 +117,8 @@ def _facet(facet: Any) -> str:
 
 
 def _not_a(name: str) -> str:
+    if not name:
+        return "the value is of none of the types that the schema allows here"
     article = "an" if name[:1] in "aeiou" else "a"
     hint = _HINTS.get(name)
     return f"not {article} {name}" + (f"; {hint}" if hint else "")
