@@ -116,7 +116,8 @@ with DAG(
         lines = [
             f"VAT return {period}, organisation {organisation_number}",
             f"Category: {vat_return.category}. VAT for the period: {vat_return.amount} NOK.",
-            f"SHA-256 of the return: {hashlib.sha256(content).hexdigest()}",
+            "SHA-256 of the return:",
+            hashlib.sha256(content).hexdigest(),
         ]
         (target / COVER_SHEET).write_bytes(one_page_pdf(lines))
         own = [{"data_type": vat.ATTACHMENT, "path": path} for path in params["attachments"]]
