@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 
 from altinn.exceptions import AltinnInputError
+from altinn.protocol.masking import mask
 
 _APP_ID = re.compile(r"[a-z][a-z0-9]{1,9}/[a-z][a-z0-9-]{1,60}")
 _ORGANISATION_NUMBER = re.compile(r"[0-9]{9}")
@@ -45,7 +46,7 @@ class InstanceId:
 
 def _not_an_instance_id(text: object) -> str:
     return (
-        f"{str(text)[:80]!r} is not an instance id: expected 'party/guid' as the instantiate task returns it, "
+        f"{mask(str(text))[:80]!r} is not an instance id: expected 'party/guid' as the instantiate task returns it, "
         "for example '50001234/f3ed5dfa-5a8d-4a4f-9e6f-0c3f6a0f6f3b'"
     )
 
@@ -82,7 +83,7 @@ def check_organisation_number(number: str, *, strict: bool) -> str | None:
     :return: a warning to show, or None.
     :raises AltinnInputError: not nine digits, or `strict` and a wrong check digit.
     """
-    shown = str(number)[:20]
+    shown = mask(str(number))[:20]
     if not _ORGANISATION_NUMBER.fullmatch(str(number)):
         raise AltinnInputError(
             f"organisation number {shown!r} must be nine digits without spaces, for example '974760673'"
@@ -142,9 +143,12 @@ class InstanceOwner:
         )
 
     def matches(self, *, party_id: str, organisation_number: str) -> bool:
-        """Tell whether an instance's owner is this one, as far as the answer allows to compare."""
+        """Tell whether an instance's owner is this one, as far as the answer allows to compare.
+
+        :param organisation_number: empty when the answer does not name it.
+        """
         if self.party_id:
             return self.party_id == party_id
         if self.organisation_number:
-            return self.organisation_number == organisation_number
+            return organisation_number in ("", self.organisation_number)
         return True

@@ -6,6 +6,7 @@ import re
 
 from altinn.exceptions import AltinnInputError
 from altinn.protocol.identifiers import InstanceOwner
+from altinn.protocol.masking import mask
 from altinn.protocol.settings import Settings
 
 SELF = "self"
@@ -37,13 +38,13 @@ def choose_owner(
         raise AltinnInputError(
             "owner only knows 'self'; a company goes into organisation_number, a party into party_id"
         )
-    if given["party_id"] and not re.fullmatch(r"[0-9]{1,12}", given["party_id"]):
-        raise AltinnInputError("party_id must be Altinn's number for the party: digits only, for example '50001234'")
-    if re.fullmatch(r"[0-9]{11}", given["organisation_number"]) or re.fullmatch(r"[0-9]{11}", given["username"]):
+    if any(mask(value) != value for value in given.values()):
         raise AltinnInputError(
             "eleven digits look like a person number: it must not be an argument of a task. Put it into a file or a "
             "secrets backend, name it in the connection, and use owner='self'"
         )
+    if given["party_id"] and not re.fullmatch(r"[0-9]{1,12}", given["party_id"]):
+        raise AltinnInputError("party_id must be Altinn's number for the party: digits only, for example '50001234'")
     if given["organisation_number"] or given["party_id"] or given["username"]:
         return InstanceOwner(
             party_id=given["party_id"], organisation_number=given["organisation_number"], username=given["username"]
