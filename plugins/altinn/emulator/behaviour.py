@@ -103,9 +103,16 @@ class Refusal:
     content_type: str = "text/plain; charset=utf-8"
 
 
+class TheInstance:
+    """Stands for the instance as `GET instance` shows it to the caller."""
+
+
+THE_INSTANCE = TheInstance()
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer of an extra route; `body` is JSON unless it is bytes."""
+    """Answer of an extra route; `body` is JSON unless it is bytes or `THE_INSTANCE`."""
 
     status: int
     body: Any
@@ -114,11 +121,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class ExtraRoute:
-    """A path of the app's own below an instance, such as `feedback/status`; needs the right `action` ("read")."""
+    """A path of the app's own below an instance, such as `feedback/status`; needs the right `action` ("read").
+
+    :param handler: gives the answer, or None for "not yet": the request waits, and the handler is asked again.
+    """
 
     method: str
     path: str
-    handler: Callable[[Case], Reply]
+    handler: Callable[[Case], Reply | None]
     action: str = "read"
 
 
