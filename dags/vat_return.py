@@ -212,7 +212,13 @@ with DAG(
             raise AltinnUnknownOutcomeError(f"{instance_id}: {verdict.reason}", [instance_id])
 
         payment = vat.read_payment_information(content[vat.PAYMENT_INFORMATION])
-        shown = ("data_type", "file_name", "sha256", "size")
+        shown = ("data_type", "file_name", "sha256", "size", "how")
+        filed = [{name: entry[name] for name in shown} for entries in documents for entry in entries]
+        kept_receipt = storage_path(folder) / "receipt.json"
+        if delivered_before and kept_receipt.exists():
+            # The first run's receipt knows what was sent; now only what Altinn keeps can be read.
+            before = json.loads(kept_receipt.read_text())
+            filed = before["documents"] if before["instance_id"] == instance_id else filed
         result = {
             "instance_id": instance_id,
             "app": params["app"],
@@ -221,7 +227,7 @@ with DAG(
             "outcome": verdict.outcome,
             "reason": verdict.reason,
             "already_filed": bool(delivered_before),
-            "documents": [{name: entry[name] for name in shown} for entries in documents for entry in entries],
+            "documents": filed,
             "confirmed_by": confirmation.actor,
             "confirmed_at": confirmation.created,
             "payment": payment.as_json(),
@@ -229,7 +235,7 @@ with DAG(
             "receipt_dir": folder,
             "instance_url": hook.instance_link(params["app"], parsed),
         }
-        (storage_path(folder) / "receipt.json").write_text(json.dumps(result, indent=1, ensure_ascii=False))
+        kept_receipt.write_text(json.dumps(result, indent=1, ensure_ascii=False))
         return result
 
     done = receipt(

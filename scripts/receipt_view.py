@@ -39,7 +39,9 @@ def _rows(receipt: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _optional(label, receipt.get(key))
     confirmed = " at ".join(printable(receipt[key]) for key in ("confirmed_by", "confirmed_at") if receipt.get(key))
     yield from _optional("confirmed by", confirmed)
-    yield from _list("sent", [_document(document) for document in receipt.get("documents") or ()])
+    documents = receipt.get("documents") or ()
+    yield from _list("sent", [_document(document) for document in documents if document.get("how") != _KEPT])
+    yield from _list("kept by Altinn", [_document(document) for document in documents if document.get("how") == _KEPT])
     payment = receipt.get("payment") or {}
     yield from _list(
         "payment",
@@ -48,6 +50,8 @@ def _rows(receipt: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _list("files", [printable(path) for path in receipt.get("files") or ()])
 
 
+_KEPT = "delivered"
+"""How a document is marked of which only what Altinn keeps can be told, not what was sent."""
 _PAYMENT = ("amount", "due_date", "account", "kid")
 
 

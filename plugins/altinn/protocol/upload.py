@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from altinn.exceptions import (
@@ -75,6 +75,7 @@ class Document:
 class Placed:
     """A document as it lies in the instance.
 
+    :param document: its size and hash are those of what was sent; of what Altinn keeps, if it was delivered before.
     :param how: "replaced", "added", "kept" (it lay there already) or "delivered" (nothing may change any more).
     """
 
@@ -140,12 +141,13 @@ class Upload:
         instance = yield from self._instance()
         present = instance.of_type(document.data_type)
         if is_delivered(instance):
-            return self._delivered(document, present)
+            return (yield from self._delivered(document, present))
         if document.data_type in self.forms:
             return (yield from self._place_form(document, present))
         return (yield from self._place_file(document, present))
 
-    def _delivered(self, document: Document, present: Sequence[DataElement]) -> Placed:
+    def _delivered(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
+        """Describe what was delivered, with the hash of what Altinn keeps: that, not today's file, is filed."""
         matching = [
             e for e in present if document.data_type in self.forms or same_name(e.file_name, document.file_name)
         ]
@@ -155,7 +157,11 @@ class Upload:
                 "file a correction",
                 [str(self.instance_id)],
             )
-        return Placed(document, matching[0].id, "delivered")
+        answer = yield from self.session.perform(self.app.read_data(self.instance_id, matching[0].id))
+        kept = replace(document, size=len(answer.body), sha256=hashlib.sha256(answer.body).hexdigest())
+        if kept.sha256 != document.sha256:
+            self.report(f"{document.label} lies in the delivered instance with other bytes than the file here has")
+        return Placed(kept, matching[0].id, "delivered")
 
     def _place_form(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
         if len(present) > 1:
