@@ -30,6 +30,7 @@ from altinn.emulator.multipartbody import Part
 from altinn.emulator.parties import Party
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.store import Record
+from altinn.emulator.workflowanswers import creation_failed, creation_unknown
 
 
 def add_instance_routes(table: RouteTable) -> None:
@@ -86,14 +87,34 @@ async def _create(ask: Ask, party: Party, template: Any, parts: list[Part], pref
         if refusal is not None:
             world.instances.delete(record, who, hard=True)
             return refusal
+    refusal = await _first_task(ask, record, task_id, prefill)
+    if refusal is not None:
+        return refusal
+    world.engine.started_events(record, who)
+    return created(ask, record, party)
+
+
+async def _first_task(ask: Ask, record: Record, task_id: str, prefill: dict[str, str]) -> Response | None:
+    """Make the first task's forms, in version 9 through the workflow engine; return the refusal when that fails."""
+    world, app, who, guid = ask.world, ask.application, ask.principal, record["guid"]
+    if app.library == 9:
+        if world.workflows.condition != "up":
+            await asyncio.sleep(world.workflows.scaled(60) if world.workflows.condition == "frozen" else 0)
+            return creation_unknown(record)
+        world.locks.take(guid)
+        try:
+            world.workflows.submit(record, who, app.process.start, task_id, None, prefill)
+            outcome = await world.workflows.wait(guid)
+        finally:
+            world.locks.release(guid)
+        return creation_failed(record, world.workflows.current(guid)) if outcome in ("failed", "timeout") else None
     try:
         world.engine.enter(app, record, who, task_id, prefill)
     except HookFailure:
         world.instances.delete(record, who, hard=True)
-        text = f"Instantiation of data elements failed for instance {record['id']} for party {party.party_id}"
+        text = f"Instantiation of data elements failed for instance {record['id']} for party {record['party']}"
         return json_answer(text, 500)
-    world.engine.started_events(record, who)
-    return created(ask, record, party)
+    return None
 
 
 async def get_instance(ask: Ask) -> Response:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from altinn.emulator.answers import default_problem, empty, json_answer, problem, text, unhandled
 from altinn.emulator.behaviour import HookFailure
+from altinn.emulator.bpmn import Task
 from altinn.emulator.casefile import CaseFile
 from altinn.emulator.dialects import APP_LINKS, instance_json
 from altinn.emulator.events import process_history
@@ -20,9 +21,10 @@ from altinn.emulator.processmoves import NoWay
 from altinn.emulator.rights import actions_to_leave
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.store import Record
+from altinn.emulator.workflowanswers import busy, check_engine, move_failed, nothing_to_resume, retrying, status_of
 
 BASE = "/{org}/{app}/instances/{party:int}/{guid:guid}"
-ENDED = {"status": 409, "detail": "Process is ended.", "validationIssues": None}
+NOWHERE: Record = {"process": {"currentTask": None}}
 
 
 def add_process_routes(table: RouteTable) -> None:
@@ -33,13 +35,17 @@ def add_process_routes(table: RouteTable) -> None:
     table.add("PUT", f"{BASE}/process/completeProcess", complete_process)
     table.add("GET", f"{BASE}/process/history", get_history)
     table.add("POST", f"{BASE}/process/start", start_process)
+    table.add("POST", f"{BASE}/process/resume", resume)
     table.add("GET", f"{BASE}/validate", validate_instance)
     table.add("GET", f"{BASE}/data/{{element:guid}}/validate", validate_element)
     table.add("POST", f"{BASE}/actions", post_action)
 
 
-def process_state(ask: Ask, record: Record) -> dict[str, Any]:
-    """Return the process with what the caller may do in it."""
+def process_state(ask: Ask, record: Record, place: tuple[str, str] | None = None) -> dict[str, Any]:
+    """Return the process with what the caller may do in it.
+
+    :param place: where the rights are looked up; the current task when left out.
+    """
     app, process = ask.application, record["process"]
     tasks = [
         {"altinnTaskType": t.kind, "elementId": t.id, "elementType": "ServiceTask" if t.service else "Task"}
@@ -49,7 +55,11 @@ def process_state(ask: Ask, record: Record) -> dict[str, Any]:
     if process["currentTask"]:
         task = app.process.tasks.get(process["currentTask"]["elementId"])
         named = dict(task.actions) if task else {}
-        allowed = {a: ask.world.rights.may(ask.principal, app, record, a) for a in (*named, "read", "write")}
+        here = place or ask.world.place(record)
+        decide = ask.world.rights.decide
+        allowed = {
+            a: decide(ask.principal, app, record["party"], a, here).permitted for a in (*named, "read", "write")
+        }
         kinds = {a: "ServerAction" if named.get(a) == "serverAction" else "ProcessAction" for a in allowed}
         state["currentTask"] = {
             **process["currentTask"],
@@ -59,14 +69,20 @@ def process_state(ask: Ask, record: Record) -> dict[str, Any]:
             "write": allowed["write"],
             "elementType": "ServiceTask" if task and task.service else "Task",
         }
-    if app.library == 9 and ask.query.get("includeworkflowstatus", "true").lower() != "false":
-        state["workflow"] = {"status": "idle"}
+    return state
+
+
+async def shown_state(ask: Ask, record: Record, place: tuple[str, str] | None = None) -> dict[str, Any]:
+    """Return the process, in version 9 with the state of its workflow."""
+    state = process_state(ask, record, place)
+    if ask.application.library == 9 and ask.query.get("includeworkflowstatus", "true").lower() != "false":
+        state["workflow"] = await status_of(ask, record)
     return state
 
 
 async def get_process(ask: Ask) -> Response:
     """Return the process."""
-    return json_answer(process_state(ask, with_right(ask, "read")))
+    return json_answer(await shown_state(ask, with_right(ask, "read")))
 
 
 async def get_next(ask: Ask) -> Response:
@@ -128,22 +144,25 @@ async def put_next(ask: Ask) -> Response:
     record = with_right(ask, "read")
     if not record["process"]["currentTask"]:
         return problem(409, None, "Process is ended.", validationIssues=None)
+    if ask.application.library == 9:
+        await check_engine(ask, "Process next failed.")
     check_action(ask, record, action)
-    await _move(ask, record, action)
-    return _moved(ask)
+    place = await _move(ask, record, action)
+    return await _moved(ask, place)
 
 
-def _moved(ask: Ask) -> Response:
+async def _moved(ask: Ask, place: tuple[str, str] | None = None) -> Response:
     record = find_instance(ask)
     if ask.flag("returnInstance") and ask.application.library == 9:
         elements = ask.world.instances.elements(record["guid"])
         return json_answer(instance_json(record, elements, ask.base, links=APP_LINKS, numbers=True))
-    return json_answer(process_state(ask, record))
+    return json_answer(await shown_state(ask, record, place))
 
 
-async def _move(ask: Ask, record: Record, action: str | None) -> None:
+async def _move(ask: Ask, record: Record, action: str | None) -> tuple[str, str] | None:
     """Leave the current task while holding the instance's lock.
 
+    :returns: the service task that version 9 passed, where it looks up the rights that it shows.
     :raises Refused: locked, not valid, refused by the app, or failed.
     """
     world, app = ask.world, ask.application
@@ -153,15 +172,13 @@ async def _move(ask: Ask, record: Record, action: str | None) -> None:
     if not world.locks.take(record["guid"]):
         raise Refused(default_problem(409))
     try:
+        under_way = busy(world.workflows.current(record["guid"]))
+        if under_way is not None:
+            raise Refused(under_way)
         await asyncio.sleep(world.options.think_time)
-        if action == "sign" and task.kind == "signing":
-            world.engine.sign(app, record, ask.principal, task)
-        elif action != "reject":
-            _check_valid(ask, record, task.id)
-        refusal = app.behaviour.before_next(CaseFile(world, app, record["guid"]), task.id, action)
-        if refusal is not None:
-            answer = problem(refusal.status, refusal.title, refusal.detail)
-            raise Refused(answer if refusal.text is None else text(refusal.status, refusal.text, refusal.content_type))
+        _prepare(ask, record, task, action)
+        if app.library == 9:
+            return await _workflow(ask, record, task, action)
         world.engine.move(app, record, ask.principal, action)
     except ServiceTaskFailed as exc:
         raise Refused(problem(500, "Service task failed!", str(exc))) from exc
@@ -169,6 +186,67 @@ async def _move(ask: Ask, record: Record, action: str | None) -> None:
         raise Refused(_failed(str(exc))) from exc
     finally:
         world.locks.release(record["guid"])
+    return None
+
+
+def _prepare(ask: Ask, record: Record, task: Task, action: str | None) -> None:
+    """Do what comes before a move: sign, validate, ask the app.
+
+    :raises Refused: not valid, or refused by the app.
+    """
+    app = ask.application
+    if action == "sign" and task.kind == "signing":
+        ask.world.engine.sign(app, record, ask.principal, task)
+    elif action != "reject":
+        _check_valid(ask, record, task.id)
+    refusal = app.behaviour.before_next(CaseFile(ask.world, app, record["guid"]), task.id, action)
+    if refusal is not None:
+        answer = problem(refusal.status, refusal.title, refusal.detail)
+        raise Refused(answer if refusal.text is None else text(refusal.status, refusal.text, refusal.content_type))
+
+
+async def _workflow(ask: Ask, record: Record, task: Task, action: str | None) -> tuple[str, str] | None:
+    """Let the workflow engine make a move, and wait for it as long as the app does.
+
+    :raises Refused: failed, or not done in time.
+    """
+    engine, guid = ask.world.workflows, record["guid"]
+    target = ask.world.engine.target(ask.application, record, task.id, action)
+    engine.submit(record, ask.principal, task.id, target, action)
+    ask.world.store.commit()
+    outcome = await engine.wait(guid)
+    if outcome in ("failed", "timeout"):
+        raise Refused(move_failed(engine.current(guid), record, find_instance(ask)))
+    passed = target in ask.application.process.tasks and ask.application.process.tasks[target].service
+    now = find_instance(ask)["process"]["currentTask"]
+    return ("urn:altinn:task", target) if passed and now and now["elementId"] != target else None
+
+
+async def resume(ask: Ask) -> Response:
+    """Try the failed workflow of the current task again; version 9 only."""
+    if ask.application.library != 9:
+        return empty(404)
+    record, engine = with_right(ask, "read"), ask.world.workflows
+    if not record["process"]["currentTask"]:
+        return problem(409, None, "Process is ended.", validationIssues=None)
+    await check_engine(ask, "Resume current task failed.")
+    check_action(ask, record, None)
+    if not ask.world.locks.take(record["guid"]):
+        return default_problem(409)
+    try:
+        workflow = engine.current(record["guid"])
+        if workflow is None:
+            return nothing_to_resume()
+        if not workflow.failed:
+            return retrying()
+        engine.resume(workflow)
+        if await engine.wait(record["guid"]) in ("failed", "timeout"):
+            # The answer tells a change since the process was at the failed workflow's source.
+            before = record if workflow.source == record["process"]["currentTask"]["elementId"] else NOWHERE
+            return move_failed(engine.current(record["guid"]), before, find_instance(ask))
+    finally:
+        ask.world.locks.release(record["guid"])
+    return await _moved(ask)
 
 
 def _failed(detail: str) -> Response:
@@ -188,6 +266,8 @@ async def complete_process(ask: Ask) -> Response:
     record = with_right(ask, "read")
     if not record["process"]["currentTask"]:
         return json_answer("Process is ended. It cannot be restarted.", 409)
+    if ask.application.library == 9:
+        await check_engine(ask, "Complete process failed.")
     for _ in range(len(ask.application.process.tasks) + 1):
         task = record["process"]["currentTask"]
         if not task:
@@ -197,7 +277,7 @@ async def complete_process(ask: Ask) -> Response:
             return empty(403)
         await _move(ask, record, None)
         record = find_instance(ask)
-    return json_answer(process_state(ask, record))
+    return json_answer(await shown_state(ask, record))
 
 
 async def validate_instance(ask: Ask) -> Response:

@@ -10,6 +10,8 @@ from starlette.routing import Route
 
 from altinn.emulator.world import World
 
+CONDITIONS = ("up", "down", "frozen")
+
 
 def control_routes(world: World) -> list[Route]:
     """Return the routes that show and change the emulator itself."""
@@ -35,9 +37,21 @@ def control_routes(world: World) -> list[Route]:
         world.store.commit()
         return JSONResponse({"now": world.clock.stamp(), "advanced_seconds": world.clock.advanced})
 
+    async def engine(request: Request) -> Response:
+        try:
+            condition = json.loads(await request.body())["condition"]
+        except (ValueError, TypeError, KeyError):
+            condition = None
+        if condition not in CONDITIONS:
+            text = f'Cannot set the workflow engine: expected {{"condition": one of {", ".join(CONDITIONS)}}}'
+            return PlainTextResponse(text, status_code=400)
+        world.workflows.condition = condition
+        return JSONResponse({"condition": condition})
+
     return [
         Route("/_emulator/journal", journal),
         Route("/_emulator/filings", filings),
         Route("/_emulator/reset", reset, methods=["POST"]),
         Route("/_emulator/clock", clock, methods=["POST"]),
+        Route("/_emulator/workflow-engine", engine, methods=["POST"]),
     ]

@@ -83,7 +83,7 @@ class Emulator:
         self.world = World(self.options)
         config = uvicorn.Config(build_service(self.world), log_level="warning", access_log=False, lifespan="off",
                                 timeout_graceful_shutdown=1, server_header=False)
-        self._server = _Server(config, self._up)
+        self._server = _Server(config, self.world, self._up)
 
     def stop(self) -> None:
         """Stop serving and close the state."""
@@ -105,8 +105,9 @@ class Emulator:
 class _Server(uvicorn.Server):
     """A server that says when it is up, and ends at once when told to."""
 
-    def __init__(self, config: uvicorn.Config, started: threading.Event) -> None:
+    def __init__(self, config: uvicorn.Config, world: World, started: threading.Event) -> None:
         super().__init__(config)
+        self._world = world
         self._up = started
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -115,6 +116,7 @@ class _Server(uvicorn.Server):
         """Start and say so."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
+        self._world.workflows.recover()
         self._up.set()
 
     async def main_loop(self) -> None:

@@ -88,18 +88,30 @@ class ProcessEngine:
     def _step(self, app: AppFolder, record: Record, who: Principal, task: Task, action: str | None) -> None:
         """Go from one task to what follows it."""
         target = self.target(app, record, task.id, action)
-        abandoned = action == "reject"
-        if not abandoned:
-            app.behaviour.on_task_end(CaseFile(self.world, app, record["guid"]), task.id)
-            self.world.instances.lock_elements(record["guid"], types_of(app, task.id), True)
-        self._reload(record)
-        now, state = self.world.clock.stamp(), record["process"]
-        kind = ABANDON_TASK if abandoned else END_TASK
-        record_event(self.world.instances, record, kind, who, process=task_ended_info(state, now))
+        if action != "reject":
+            self.leave(app, record, task.id)
         if target in app.process.tasks:
-            self._enter_task(app, record, who, target, now, ABANDON if abandoned else COMPLETE)
+            self.commit_task(app, record, who, target, action)
+            self.enter(app, record, who, target, {})
         else:
-            self._end(app, record, who, target, now)
+            app.behaviour.on_process_end(CaseFile(self.world, app, record["guid"]))
+            self.commit_end(app, record, who, target, action)
+
+    def leave(self, app: AppFolder, record: Record, task_id: str) -> None:
+        """Let the app act on a task's end, and lock the task's data.
+
+        :raises HookFailure: the app's own code failed.
+        """
+        app.behaviour.on_task_end(CaseFile(self.world, app, record["guid"]), task_id)
+        self.world.instances.lock_elements(record["guid"], types_of(app, task_id), True)
+
+    def _left(self, app: AppFolder, record: Record, who: Principal, action: str | None) -> str:
+        """Write the event of the current task's end and return the time of the move."""
+        self._reload(record)
+        now = self.world.clock.stamp()
+        kind = ABANDON_TASK if action == "reject" else END_TASK
+        record_event(self.world.instances, record, kind, who, process=task_ended_info(record["process"], now))
+        return now
 
     def target(self, app: AppFolder, record: Record, task_id: str, action: str | None) -> str:
         """Return the element after a task.
@@ -118,22 +130,29 @@ class ProcessEngine:
         context = {"instanceId": record["id"], "appId": record["appId"], "instanceOwnerPartyId": str(record["party"])}
         return next_element(app.process, task_id, action, data_model, context.get)
 
-    def _enter_task(self, app: AppFolder, record: Record, who: Principal, task_id: str, now: str, flow_type: str) -> None:
+    def commit_task(self, app: AppFolder, record: Record, who: Principal, task_id: str, action: str | None) -> None:
+        """Write that the process has gone to another task."""
+        now = self._left(app, record, who, action)
+        flow_type = ABANDON if action == "reject" else COMPLETE
         record["process"] = at_task(app.process, record["process"], task_id, now, flow_type)
         self.world.instances.save(record, self.writer(app, who))
         record_event(self.world.instances, record, START_TASK, who, process=task_started_info(record["process"]))
         self._forget_generated(record["guid"], task_id)
         self.world.instances.lock_elements(record["guid"], types_of(app, task_id), False)
-        self.enter(app, record, who, task_id, {})
 
     def enter(self, app: AppFolder, record: Record, who: Principal, task_id: str, prefill: dict[str, str]) -> None:
-        """Make the forms of a task and let the app act on its start.
+        """Let the app act on a task's start, and make the task's forms.
 
         :raises HookFailure: the app's own code failed.
         """
-        if app.library == 9:
-            self.world.instances.save(record, self.writer(app, who))
+        self.start_hook(app, record, task_id)
         self.create_forms(app, record, who, task_id, prefill)
+
+    def start_hook(self, app: AppFolder, record: Record, task_id: str) -> None:
+        """Let the app act on a task's start; in a feedback task the authority has the filing from now on.
+
+        :raises HookFailure: the app's own code failed.
+        """
         if app.process.tasks[task_id].kind == "feedback":
             register_filing(self.world, app, record)
         app.behaviour.on_task_start(CaseFile(self.world, app, record["guid"]), task_id)
@@ -142,6 +161,8 @@ class ProcessEngine:
     def create_forms(self, app: AppFolder, record: Record, who: Principal, task_id: str,
                      prefill: dict[str, str]) -> None:
         """Create the forms that a task's data types make by themselves."""
+        if app.library == 9:
+            self.world.instances.save(record, self.writer(app, who))
         present = {e["dataType"] for e in self.world.instances.elements(record["guid"])}
         for data_type in app.types.values():
             if not (data_type.auto_create and data_type.task_id == task_id) or data_type.id in present:
@@ -156,9 +177,9 @@ class ProcessEngine:
             )
             record_event(self.world.instances, record, "Created", who, data_id=element["id"])
 
-    def _end(self, app: AppFolder, record: Record, who: Principal, end_event: str, now: str) -> None:
-        app.behaviour.on_process_end(CaseFile(self.world, app, record["guid"]))
-        self._reload(record)
+    def commit_end(self, app: AppFolder, record: Record, who: Principal, end_event: str, action: str | None) -> None:
+        """Write that the process has ended; the authority has the filing from now on."""
+        now = self._left(app, record, who, action)
         record["process"] = at_end(record["process"], end_event, now)
         record["status"]["isArchived"], record["status"]["archived"] = True, now
         self.world.instances.save(record, self.writer(app, who))

@@ -24,10 +24,11 @@ CREATE INDEX IF NOT EXISTS event_of ON event (guid);
 CREATE TABLE IF NOT EXISTS filing (guid TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS due (n INTEGER PRIMARY KEY, guid TEXT NOT NULL, what TEXT NOT NULL, at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS held (guid TEXT PRIMARY KEY, token TEXT NOT NULL, until REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS workflow (guid TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS journal (n INTEGER PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-TABLES = ("instance", "element", "content", "event", "filing", "due", "held", "journal", "setting")
+TABLES = ("instance", "element", "content", "event", "filing", "due", "held", "workflow", "journal", "setting")
 
 
 class Store:
@@ -176,6 +177,23 @@ class Store:
     def delete_lock(self, guid: str) -> None:
         """Remove an instance's lock."""
         self._db.execute("DELETE FROM held WHERE guid = ?", (guid,))
+
+    def workflow(self, guid: str) -> str | None:
+        """Return an instance's workflow as JSON."""
+        row = self._db.execute("SELECT document FROM workflow WHERE guid = ?", (guid,)).fetchone()
+        return str(row[0]) if row else None
+
+    def workflow_guids(self) -> list[str]:
+        """Return the instances that have a workflow."""
+        return [guid for (guid,) in self._db.execute("SELECT guid FROM workflow")]
+
+    def put_workflow(self, guid: str, document: str) -> None:
+        """Write an instance's workflow."""
+        self._db.execute("INSERT OR REPLACE INTO workflow VALUES (?, ?)", (guid, document))
+
+    def delete_workflow(self, guid: str) -> None:
+        """Forget an instance's workflow."""
+        self._db.execute("DELETE FROM workflow WHERE guid = ?", (guid,))
 
     def add_journal(self, record: Record) -> None:
         """Append a request to the journal."""

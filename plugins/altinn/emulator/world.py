@@ -23,8 +23,9 @@ from altinn.emulator.locks import Locks
 from altinn.emulator.metadata import DataType
 from altinn.emulator.parties import load_register
 from altinn.emulator.processengine import ProcessEngine
-from altinn.emulator.rights import Rights, place_of
+from altinn.emulator.rights import Rights, actions_to_leave, place_of
 from altinn.emulator.store import Record, Store
+from altinn.emulator.workflows import WorkflowEngine
 
 OWN_APPS = Path(__file__).parent / "apps"
 WORKFLOW_OWNER = "991825827"
@@ -83,6 +84,7 @@ class World:
         self.instances = Instances(self.store, self.clock, _ids(options.seed, self.store))
         self.engine = ProcessEngine(self)
         self.locks = Locks(self)
+        self.workflows = WorkflowEngine(self)
 
     def app(self, org: str, name: str) -> AppFolder | None:
         """Return the app of a path; case does not matter."""
@@ -110,6 +112,10 @@ class World:
     def place(self, record: Record) -> tuple[str, str] | None:
         """Return where an instance is, as the policy knows it."""
         return place_of(record)
+
+    def may_leave(self, who: Principal, app: AppFolder, record: Record, task_kind: str) -> bool:
+        """Say whether Storage lets a caller write that a task was left."""
+        return any(self.rights.may(who, app, record, a) for a in (*actions_to_leave(task_kind), "reject"))
 
     def schedule_scan(self, guid: str, element_id: str, data_type: DataType) -> None:
         """Let the virus scan come to its result after a while, when the data type is scanned at all."""
@@ -181,6 +187,7 @@ class World:
         self.store.clear()
         self.identity.reset()
         self.clock.reset()
+        self.workflows.condition = "up"
 
     def close(self) -> None:
         """Write everything and close the files."""
