@@ -246,6 +246,23 @@ def test_documents_that_do_not_fit_stop_at_the_first_task(filing: Filing, docume
     assert filing.get("/process").json()["currentTask"]["elementId"] == "Task_1"
 
 
+def test_a_period_that_the_calendar_lacks_is_refused(filing: Filing) -> None:
+    two_months = b"<skattleggingsperiodeToMaaneder>september-oktober</skattleggingsperiodeToMaaneder>"
+    week = b"<skattleggingsperiodeUke>uke 53</skattleggingsperiodeUke>"
+    filing.prepare(envelope().replace(two_months, week), vat_return().replace(two_months, week))
+    assert filing.push("write").json() == "Valideringsfeil: Skattleggingsperioden finnes ikke"
+
+
+def test_a_system_user_may_not_file_vat(emulator: Emulator) -> None:
+    query = "systemUserId=d111dbab-d619-4f15-bf29-58fe570a9ae6&scope=altinn:instances.read%20altinn:instances.write"
+    token = requests.get(f"{emulator.base_url}/Home/GetTestSystemUserToken?{query}", timeout=30).text
+    system_user = Filing(emulator.base_url, token)
+    owner = {"instanceOwner": {"organisationNumber": "950474084"}}
+    for app, status in [(APP, 403), ("ttd/basic", 201)]:
+        answer = system_user.session.post(f"{emulator.base_url}/{app}/instances", json=owner, timeout=30)
+        assert answer.status_code == status, answer.text
+
+
 def test_an_unlisted_file_and_another_company_s_return_are_refused(filing: Filing) -> None:
     filing.prepare(envelope(), vat_return(), "vedlegg.pdf")
     assert "Liste med vedlegg" in filing.push("write").json()

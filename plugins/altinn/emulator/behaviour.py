@@ -222,6 +222,8 @@ class AppBehaviour:
 
     #: .NET name of the class that validates forms; with the data type behind it, it is an issue's `source`.
     validator_name = "Altinn.App.logic.ModelValidator"
+    #: False for an app whose rights nobody can delegate to a system user.
+    accepts_system_users = True
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

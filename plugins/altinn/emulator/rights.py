@@ -53,7 +53,7 @@ class Rights:
                place: tuple[str, str] | None) -> Decision:
         """Decide about one action on a party's instance of an app, at a task or an end event."""
         if who.kind == "system_user":
-            return Decision(self._system_user_may(who, party_id, action))
+            return Decision(app.behaviour.accepts_system_users and self._system_user_may(who, party_id, action))
         subject = self._subject(who, party_id)
         if not subject:
             return Decision(False)

@@ -31,6 +31,9 @@ class IdentityStore(Protocol):
     def exclusively(self) -> AbstractContextManager[None]:
         """Let nobody else read or write meanwhile; all or nothing is kept."""
 
+    def close(self) -> None:
+        """Let go of the file, if there is one."""
+
 
 class SqliteIdentityStore:
     """Keep the texts in one SQLite file, or in memory when there is no path."""

@@ -19,8 +19,8 @@ from altinn.emulator.skatteetaten.vat_consistency import (
     repeated_name,
     schema_errors,
 )
-from altinn.emulator.skatteetaten.vat_due_date import due_date
-from altinn.emulator.skatteetaten.vat_paperwork import Return, read_envelope, read_return
+from altinn.emulator.skatteetaten.vat_due_date import due_date, period_end
+from altinn.emulator.skatteetaten.vat_paperwork import Return, TaxPeriod, read_envelope, read_return
 from altinn.emulator.skatteetaten.vat_replies import (
     DEFICIENT,
     DEVIATING,
@@ -48,6 +48,7 @@ class VatApp(AppBehaviour):
     """
 
     folder: Path
+    accepts_system_users = False
 
     def before_next(self, case: Case, task_id: str, action: str | None) -> Refusal | None:
         """Refuse to leave a task while the documents do not fit together."""
@@ -102,7 +103,11 @@ class VatApp(AppBehaviour):
             return Refusal(409, "Conflict", f"{PREFIX}Ugyldig mva-melding", text, "application/xml; charset=utf-8")
         envelope = read_envelope(case.form(ENVELOPE) or {})
         owner = case.owner.organisation_number or case.owner.person_number or ""
-        difference = first_difference(owner, envelope, read_return(content), _uploaded(case))
+        vat_return = read_return(content)
+        difference = first_difference(owner, envelope, vat_return, _uploaded(case))
+        if difference is None and not _has_end(vat_return.period):
+            # The schema lets pass a week 53 in a year without one, and years before Christ.
+            difference = f"{PREFIX}Skattleggingsperioden finnes ikke"
         return _refused(difference) if difference else None
 
 
@@ -119,6 +124,14 @@ def judgement(vat_return: Return) -> tuple[str, list[Deviation]]:
 
 def _refused(text: str) -> Refusal:
     return Refusal(409, "Conflict", text, json.dumps(text, ensure_ascii=False), JSON)
+
+
+def _has_end(period: TaxPeriod) -> bool:
+    try:
+        period_end(period)
+    except ValueError:
+        return False
+    return True
 
 
 def _uploaded(case: Case) -> list[str]:

@@ -36,7 +36,9 @@ def period_end(period: TaxPeriod) -> date:
 
     :raises ValueError: the period is none that the schema names.
     """
-    year = int(period.year[:4])
+    if not re.fullmatch(r"\d{4}", period.year):
+        raise ValueError(f"{period.year!r} is no year")
+    year = int(period.year)
     week = re.fullmatch(r"uke (\d{1,2})", period.name)
     if week:
         return date.fromisocalendar(year, int(week[1]), 7)

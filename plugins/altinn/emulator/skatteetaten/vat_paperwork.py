@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -19,6 +20,7 @@ class TaxPeriod:
 
     :param kind: name of the element, such as "skattleggingsperiodeToMaaneder".
     :param name: its text, such as "september-oktober".
+    :param year: four digits; the schema lets a time zone follow, which is left behind.
     """
 
     kind: str
@@ -99,7 +101,7 @@ def read_envelope(form: Mapping[str, Any]) -> Envelope:
     listed = form.get("vedlegg") or []
     return Envelope(
         payer=next((str(value) for value in payer.values()), ""),
-        period=TaxPeriod(named[0], named[1], str(period.get("aar", ""))) if named else None,
+        period=TaxPeriod(named[0], str(named[1]).strip(), _year(period.get("aar", ""))) if named else None,
         category=form.get("meldingskategori", ""),
         status=form.get("instansstatus", ""),
         files=tuple(_file_names(entry.get("vedleggsfil") or {}) for entry in listed),
@@ -124,7 +126,11 @@ def _period(element: Element | None) -> TaxPeriod:
     named = _child(element, "periode") if element is not None else None
     if element is None or named is None or not len(named):
         raise FormError("the return has no skattleggingsperiode")
-    return TaxPeriod(_name(named[0]), _text(named[0]), _at(element, "aar"))
+    return TaxPeriod(_name(named[0]), _text(named[0]), _year(_at(element, "aar")))
+
+
+def _year(text: str) -> str:
+    return re.sub(r"(Z|[+-]\d\d:\d\d)$", "", text.strip())
 
 
 def _name(element: Element) -> str:

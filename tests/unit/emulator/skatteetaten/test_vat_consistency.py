@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import altinn.emulator
 from altinn.emulator.skatteetaten.vat_consistency import deviations, first_difference, repeated_name, schema_errors
 from altinn.emulator.skatteetaten.vat_paperwork import Line, Return, TaxPeriod, read_envelope, read_return
 from altinn.emulator.skatteetaten.vat_replies import customer_reference
@@ -39,6 +40,14 @@ def test_every_published_return_is_read_and_keeps_its_schema(path: Path) -> None
     assert read.period.year.isdigit()
     assert read.payer
     assert read.category
+
+
+def test_the_app_s_schemas_are_the_published_ones() -> None:
+    app = Path(altinn.emulator.__file__).parent / "apps" / "skd-mva-melding-innsending-v1"
+    copies = [*app.glob("models/*.xsd"), *app.glob("schemas/*.xsd")]
+    assert len(copies) == 4
+    for copy in copies:
+        assert copy.read_bytes() == (SCHEMAS / copy.name).read_bytes()
 
 
 def test_a_wrong_return_says_where() -> None:

@@ -74,6 +74,12 @@ def test_what_is_no_period_is_an_error(name: str) -> None:
         period_end(TaxPeriod("skattleggingsperiodeUke", name, "2026"))
 
 
+@pytest.mark.parametrize("year", ["-2022", "12022", "", "2022Z"])
+def test_what_is_no_year_is_an_error(year: str) -> None:
+    with pytest.raises(ValueError, match="is no year"):
+        period_end(TaxPeriod("skattleggingsperiodeAar", "aarlig", year))
+
+
 @pytest.mark.parametrize(
     ("year", "expected"), [(1818, "03-22"), (1943, "04-25"), (2023, "04-09"), (2024, "03-31"), (2038, "04-25")]
 )
