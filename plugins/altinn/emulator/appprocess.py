@@ -75,8 +75,9 @@ def process_state(ask: Ask, record: Record, place: tuple[str, str] | None = None
 async def shown_state(ask: Ask, record: Record, place: tuple[str, str] | None = None) -> dict[str, Any]:
     """Return the process, in version 9 with the state of its workflow."""
     state = process_state(ask, record, place)
-    if ask.application.library == 9 and ask.query.get("includeworkflowstatus", "true").lower() != "false":
-        state["workflow"] = await status_of(ask, record)
+    if ask.application.library == 9:
+        wanted = ask.query.get("includeworkflowstatus", "true").lower() != "false"
+        state["workflow"] = await status_of(ask, record) if wanted else None
     return state
 
 
