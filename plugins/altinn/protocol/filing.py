@@ -28,6 +28,7 @@ from altinn.protocol.identifiers import AppId, InstanceOwner
 from altinn.protocol.model import Instance
 from altinn.protocol.session import Session
 from altinn.protocol.storage_api import Storage
+from altinn.protocol.timestamps import time_key
 from altinn.protocol.wire import Flow, Sleep
 
 STAMP_VERSION = "1"
@@ -298,7 +299,7 @@ def choose(ours: Sequence[Instance]) -> Instance | None:
         raise AltinnAmbiguousError(f"more than one instance of this key has been delivered: {', '.join(ids)}", ids)
     if delivered:
         return delivered[0]
-    drafts = sorted((i for i in ours if not i.is_soft_deleted), key=lambda i: (i.created, str(i.id)))
+    drafts = sorted((i for i in ours if not i.is_soft_deleted), key=lambda i: (time_key(i.created), str(i.id)))
     return drafts[0] if drafts else None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from altinn.exceptions import AltinnAnswerError, Issue
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.masking import mask
+from altinn.protocol.timestamps import time_key
 
 _SEVERITIES = {0: "unspecified", 1: "error", 2: "warning", 3: "information", 4: "fixed", 5: "success"}
 _SEVERITY_NAMES = {"informational": "information"}
@@ -169,7 +170,7 @@ class Instance:
             app_id=_text(node.get("appId")),
             organisation_number=_text(owner.get("organisationNumber")),
             process=Process.from_json(node.get("process")),
-            stamps={str(k): str(v) for k, v in stamps.items()} if isinstance(stamps, Mapping) else {},
+            stamps={str(k): str(v) for k, v in stamps.items() if v is not None} if isinstance(stamps, Mapping) else {},
             elements=tuple(DataElement.from_json(item) for item in node.get("data") or ()),
             is_archived=bool(status.get("isArchived")),
             is_soft_deleted=bool(status.get("isSoftDeleted")),
@@ -187,7 +188,7 @@ class Instance:
     def of_type(self, data_type: str) -> tuple[DataElement, ...]:
         """Return the elements of one data type, oldest first."""
         chosen = (element for element in self.elements if element.data_type == data_type)
-        return tuple(sorted(chosen, key=lambda element: (element.created, element.id)))
+        return tuple(sorted(chosen, key=lambda element: (time_key(element.created), element.id)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +253,7 @@ def events_from_json(value: object) -> tuple[InstanceEvent, ...]:
     """Read Storage's events, oldest first."""
     node = as_object(value, "instance events")
     events = [_event(as_object(item, "instance event")) for item in node.get("instanceEvents") or ()]
-    return tuple(sorted(events, key=lambda event: event.created))
+    return tuple(sorted(events, key=lambda event: time_key(event.created)))
 
 
 def _event(node: Mapping[str, Any]) -> InstanceEvent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import uuid
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from altinn.exceptions import AltinnInputError
 from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner, check_organisation_number
+
+if TYPE_CHECKING:
+    import uuid
 
 GUID = "f3ed5dfa-5a8d-4a4f-9e6f-0c3f6a0f6f3b"
 
