@@ -64,5 +64,6 @@ def is_worth_a_retry(error: AltinnError) -> bool:
     if isinstance(error, _LATER):
         return True
     if isinstance(error, AltinnLoginError):
-        return error.status >= 500 or error.status == 429
+        # Altinn's exchange answers 401 to every failure inside it, an outage of its own services included.
+        return error.status >= 500 or error.status == 429 or (error.status == 401 and "exchange" in error.what)
     return not isinstance(error, _NEVER)
