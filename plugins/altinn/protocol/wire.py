@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Generic, TypeVar
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection; a longer wait helps nobody."""
@@ -120,7 +121,7 @@ Flow = Generator[Step, "HttpResponse | str | None", T]
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(Generic[T_co]):
     """One endpoint's request, how to read its answer, and whether repeating it is harmless.
 
     :param name: what is asked, for errors and logs: "PUT process/next of 50001/ab12…"; never a secret.
@@ -133,7 +134,7 @@ class Call(Generic[T]):
 
     name: str
     request: HttpRequest
-    parse: Callable[[HttpResponse], T]
+    parse: Callable[[HttpResponse], T_co]
     accept: frozenset[int] = frozenset({200})
     harmless: bool = False
     audience: str | None = "altinn"
