@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -179,7 +180,7 @@ class App:
 
         :return: `changedFields` when the app changed values, else an empty mapping.
         """
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        headers = {"Content-Type": _checked_type(content_type), "Accept": "application/json"}
         if file_name:
             headers["Content-Disposition"] = content_disposition(file_name)
         return Call(
@@ -205,7 +206,7 @@ class App:
 
         :return: the new element's id.
         """
-        headers = {"Content-Type": content_type, "Accept": "application/json"}
+        headers = {"Content-Type": _checked_type(content_type), "Accept": "application/json"}
         if file_name:
             headers["Content-Disposition"] = content_disposition(file_name)
         query = urllib.parse.urlencode({"dataType": data_type})
@@ -241,10 +242,13 @@ def encode_multipart(template: Mapping[str, Any], parts: Sequence[Part], boundar
         f"Content-Type: application/json\r\n\r\n{json.dumps(template)}\r\n".encode()
     ]
     for part in parts:
+        if not re.fullmatch(r"[\w.-]+", part.data_type):
+            raise AltinnInputError(f"{part.data_type[:60]!r} cannot be a data type id: it has letters, digits, - and _")
         disposition = f'form-data; name="{part.data_type}"'
         if part.file_name:
             disposition += "; " + _file_name_parameters(part.file_name)
-        head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: {part.content_type}\r\n\r\n"
+        content_type = _checked_type(part.content_type)
+        head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: {content_type}\r\n\r\n"
         chunks += [head.encode("utf-8"), part.content, b"\r\n"]
     chunks.append(f"--{boundary}--\r\n".encode())
     return b"".join(chunks)
@@ -259,10 +263,23 @@ def _file_name_parameters(file_name: str) -> str:
     """Name the file unquoted where that is legal: Skatteetaten's apps want no quotes (RFC 6266, RFC 5987)."""
     if re.fullmatch(r"[A-Za-z0-9._-]+", file_name):
         return f"filename={file_name}"
-    if any(ord(char) < 32 or char in '"\\' for char in file_name):
+    if any(char in '"\\' or unicodedata.category(char) in ("Cc", "Cs") for char in file_name):
         raise AltinnInputError(f"file name {file_name[:80]!r} has quotes, backslashes or control characters: rename it")
-    plain = file_name.encode("ascii", "replace").decode().replace("?", "_")
+    plain = ascii_name(file_name)
     return f"filename=\"{plain}\"; filename*=UTF-8''{urllib.parse.quote(file_name, safe='')}"
+
+
+def ascii_name(file_name: str) -> str:
+    """Return the name as a server knows it that reads `filename` only, as Altinn does when a file is replaced."""
+    return file_name.encode("ascii", "replace").decode().replace("?", "_")
+
+
+def _checked_type(content_type: str) -> str:
+    if not re.fullmatch(r"[!-~]+/[!-~]+(; ?[!-~]+)*", content_type):
+        raise AltinnInputError(
+            f"{content_type[:60]!r} is not a content type: expected for example 'application/xml' or 'application/pdf'"
+        )
+    return content_type
 
 
 def _path(base: str) -> str:
