@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-import requests
+if TYPE_CHECKING:
+    import requests
 
 HEADERS = ("content-type", "location", "retry-after", "content-disposition", "www-authenticate", "allow")
 ERROR_PAGE = "<error page>"
@@ -98,9 +99,14 @@ class Scenario:
             if skip and skip.match(where):
                 continue
             result.compared += 1
-            if where in wanted and where in seen and (wanted[where], type(wanted[where])) == (
-                seen[where],
-                type(seen[where]),
+            if (
+                where in wanted
+                and where in seen
+                and (wanted[where], type(wanted[where]))
+                == (
+                    seen[where],
+                    type(seen[where]),
+                )
             ):
                 result.same += 1
             else:
@@ -165,7 +171,7 @@ def numbered(names: dict[str, str]) -> Callable[[re.Match[str]], str]:
 
 
 def without_ids(value: Any) -> str:
-    """The recordings sort lists, for no server promises an order: by their text without ids, times and hosts."""
+    """Give the key by which lists are sorted, for no server promises an order: ids and times do not count."""
     text = json.dumps(value, sort_keys=True)
     for pattern, name in REPLACED:
         text = pattern.sub(name, text)
@@ -193,7 +199,7 @@ def fill(value: Any, variables: dict[str, str]) -> Any:
 
 
 def pick(document: Any, path: str) -> str:
-    """The value at a path such as `/data/[dataType=model]/id`; `#after` keeps what follows the last slash."""
+    """Pick the value at a path such as `/data/[dataType=model]/id`; `#after` keeps what follows the last slash."""
     path, _, cut = path.partition("#")
     for part in filter(None, path.split("/")):
         chosen = re.fullmatch(r"\[(\w+)=(.*)\]", part)

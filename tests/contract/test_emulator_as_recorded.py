@@ -24,12 +24,10 @@ def results(request: pytest.FixtureRequest) -> Iterator[dict[str, Result]]:
     with Emulator(app_library=request.param, think_time=0.0) as emulator, requests.Session() as session:
         for path in VERSION_8 if request.param == 8 else VERSION_9:
             found[path.stem] = Scenario(path, emulator.base_url, session).replay()
-    yield found
+    return found
 
 
-def test_every_recorded_field_is_answered_alike(
-    results: dict[str, Result], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_recorded_field_is_answered_alike(results: dict[str, Result], capsys: pytest.CaptureFixture[str]) -> None:
     left_out = [entry for result in results.values() for entry in result.left_out]
     same = sum(result.same for result in results.values())
     compared = sum(result.compared for result in results.values())
@@ -48,7 +46,8 @@ def test_there_are_recordings_of_both_versions() -> None:
 def test_the_comparison_sees_a_difference(tmp_path: Path) -> None:
     """A recording that says something else than the server does not pass."""
     changed = tmp_path / "create-refused.json"
-    changed.write_text((RECORDED / "create-refused.json").read_text("utf-8").replace('"status": 404', '"status": 410', 1))
+    recorded = (RECORDED / "create-refused.json").read_text("utf-8")
+    changed.write_text(recorded.replace('"status": 404', '"status": 410', 1))
     with Emulator(think_time=0.0) as emulator, requests.Session() as session:
         result = Scenario(changed, emulator.base_url, session).replay()
     assert len(result.differences) == 1

@@ -57,7 +57,7 @@ class Lab:
         return self.call("POST", "~/process/resume")
 
     def settled(self) -> requests.Response:
-        """The process, once the engine has come to rest."""
+        """Read the process, once the engine has come to rest."""
         return until(self.process, lambda answer: answer.json()["workflow"]["status"] == "idle")
 
 
@@ -162,7 +162,8 @@ def test_a_waiting_service_task_goes_on_by_itself(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "letter", "action"), [("service", "B1", None), ("end Task_1", "B2", None), ("end process", "B4", "confirm")]
+    ("order", "letter", "action"),
+    [("service", "B1", None), ("end Task_1", "B2", None), ("end process", "B4", "confirm")],
 )
 def test_what_is_retried_times_out_and_goes_on_by_itself(lab: Lab, order: str, letter: str, action: str | None) -> None:
     if action:
@@ -208,7 +209,8 @@ def test_a_retried_start_hook_times_the_creation_out(lab: Lab) -> None:
 
 
 def engine(lab: Lab, condition: str) -> None:
-    answer = requests.post(f"{lab.emulator.base_url}/_emulator/workflow-engine", json={"condition": condition}, timeout=5)
+    url = f"{lab.emulator.base_url}/_emulator/workflow-engine"
+    answer = requests.post(url, json={"condition": condition}, timeout=5)
     assert answer.status_code == 200
 
 
@@ -234,7 +236,8 @@ def test_a_creation_without_the_engine_leaves_an_instance_that_can_be_mended(lab
     as_recorded("D1 orphan: resume", lab.resume())
     as_recorded("D1 orphan: next", lab.next())
     xml = {"Content-Type": "application/xml"}
-    assert lab.call("POST", "~/data/model", data="<model><property1>a</property1></model>", headers=xml).status_code == 200
+    posted = lab.call("POST", "~/data/model", data="<model><property1>a</property1></model>", headers=xml)
+    assert posted.status_code == 200
     as_recorded("F1 orphan: validate", lab.call("GET", "~/validate"))
     as_recorded("F1 orphan: next", lab.next())
     as_recorded("F1 orphan: confirm", lab.next("confirm"))

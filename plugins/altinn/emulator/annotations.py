@@ -28,13 +28,13 @@ class Annotation:
 
     def _holds(self, value: str) -> bool:
         if self.rule == "MaxLength":
-            return _length(value) <= self.limit
+            return _length(value) <= int(self.limit)
         if self.rule == "MinLength":
-            return _length(value) >= self.limit
+            return _length(value) >= int(self.limit)
         if self.rule == "RegularExpression":
             return value == "" or re.fullmatch(self.limit, value) is not None
         low, high = self.limit
-        return low <= float(value) <= high
+        return float(low) <= float(value) <= float(high)
 
     def _text(self) -> str:
         name = self.path[-1]

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
-from urllib.parse import quote
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING, Any
 
 from altinn.emulator.answers import default_problem, json_answer, problem, text, unhandled
 from altinn.emulator.behaviour import ERROR, Form
@@ -25,12 +22,15 @@ from altinn.emulator.guards import (
 )
 from altinn.emulator.instantiation import scan_state
 from altinn.emulator.metadata import DataType
+from altinn.emulator.negotiation import JSON_TYPE, XML, file_answer, prefers_xml
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.store import Record
 from altinn.emulator.uploads import check_headers, disposition_name, stored_name
 
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
 BASE = "/{org}/{app}/instances/{party:int}/{guid:guid}/data"
-XML, JSON_TYPE = "application/xml", "application/json"
 UPLOAD_SOURCE = "DataRestrictionValidation"
 
 
@@ -97,8 +97,13 @@ async def _create(ask: Ask, type_id: str) -> tuple[Record, list[Record], Record,
         content, content_type, filename = _file(ask, record, data_type)
     await asyncio.sleep(ask.world.options.think_time)
     element = ask.world.instances.add_element(
-        record, data_type.id, content, ask.principal, content_type=content_type, filename=filename,
-        **scan_state(data_type)
+        record,
+        data_type.id,
+        content,
+        ask.principal,
+        content_type=content_type,
+        filename=filename,
+        **scan_state(data_type),
     )
     ask.world.schedule_scan(record["guid"], element["id"], data_type)
     record_event(ask.world.instances, record, "Created", ask.principal, data_id=element["id"])
@@ -142,8 +147,10 @@ def _file(ask: Ask, record: Record, data_type: DataType) -> tuple[bytes, str, st
     if fault is not None:
         raise _upload_refused("Common checks failed", fault.code, fault.description, UPLOAD_SOURCE)
     if not content_type:
-        raise UploadRefused(problem(400, "Missing content type", "The request is missing a content type header."),
-                            ["The request is missing a content type header."])
+        raise UploadRefused(
+            problem(400, "Missing content type", "The request is missing a content type header."),
+            ["The request is missing a content type header."],
+        )
     if ask.header("content-length") is None:
         raise Refused(unhandled("InvalidOperationException: Content-Length header is missing"))
     if not ask.body:
@@ -159,8 +166,14 @@ def _file(ask: Ask, record: Record, data_type: DataType) -> tuple[bytes, str, st
 
 
 def _upload_refused(detail: str, code: str, description: str, source: str) -> UploadRefused:
-    issue = {"severity": ERROR, "dataElementId": None, "field": None, "code": code, "description": description,
-             "source": source}
+    issue = {
+        "severity": ERROR,
+        "dataElementId": None,
+        "field": None,
+        "code": code,
+        "description": description,
+        "source": source,
+    }
     answer = problem(400, "File validation failed", detail, uploadValidationIssues=[issue])
     return UploadRefused(answer, [description])
 
@@ -182,35 +195,6 @@ async def get_data(ask: Ask) -> Response:
     if prefers_xml(ask.header("accept") or ""):
         return text(200, write_xml(model, form), "application/xml; charset=utf-8")
     return json_answer(to_json(model, form))
-
-
-def file_answer(element: Record, content: bytes) -> Response:
-    """Answer with a file's bytes, its type and its name."""
-    headers = {"content-type": element["contentType"] or "application/octet-stream"}
-    name = element["filename"]
-    if name:
-        plain = "".join(c if " " <= c <= "~" and c not in '"\\' else "_" for c in name)
-        quoted = plain if plain.replace("-", "").replace(".", "").replace("_", "").isalnum() else f'"{plain}"'
-        headers["content-disposition"] = f"attachment; filename={quoted}; filename*=UTF-8''{quote(name, safe='')}"
-    return Response(content, 200, headers)
-
-
-def prefers_xml(accept: str) -> bool:
-    """Say whether an Accept header asks for XML rather than JSON."""
-    ranked: list[tuple[float, int, str]] = []
-    for position, item in enumerate(accept.split(",")):
-        kind, *options = (part.strip() for part in item.split(";"))
-        quality = next((o[2:] for o in options if o.startswith("q=")), "1")
-        try:
-            ranked.append((-float(quality), position, kind.lower()))
-        except ValueError:
-            ranked.append((0.0, position, kind.lower()))
-    for _, _, kind in sorted(ranked):
-        if kind in (XML, "text/xml"):
-            return True
-        if kind in (JSON_TYPE, "text/json", "*/*", "application/*"):
-            return False
-    return False
 
 
 async def put_data(ask: Ask) -> Response:
@@ -271,8 +255,12 @@ async def _put_file(ask: Ask, record: Record, element: Record, data_type: DataTy
     _refuse_locked(ask, record, element)
     name = stored_name(disposition_name(disposition) or "")
     changed = ask.world.instances.replace_content(
-        element, ask.body, ask.principal, filename=name,
-        contentType=ask.header("content-type") or element["contentType"], **scan_state(data_type)
+        element,
+        ask.body,
+        ask.principal,
+        filename=name,
+        contentType=ask.header("content-type") or element["contentType"],
+        **scan_state(data_type),
     )
     ask.world.schedule_scan(record["guid"], element["id"], data_type)
     record_event(ask.world.instances, record, "Saved", ask.principal, data_id=element["id"])
@@ -299,5 +287,7 @@ async def delete_data(ask: Ask) -> Response:
     ask.world.store.delete_element(record["guid"], element["id"])
     record_event(ask.world.instances, record, "Deleted", ask.principal, data_id=element["id"])
     fresh = find_instance(ask)
-    shown = instance_json(fresh, ask.world.instances.elements(record["guid"]), ask.base, links=(PLATFORM,), numbers=True)
+    shown = instance_json(
+        fresh, ask.world.instances.elements(record["guid"]), ask.base, links=(PLATFORM,), numbers=True
+    )
     return json_answer({"instance": shown, "validationIssues": [], "newDataModels": []})

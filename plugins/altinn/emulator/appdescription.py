@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from altinn.emulator.answers import json_answer, text, unhandled
 from altinn.emulator.metadata import app_document, storage_document
 from altinn.emulator.routing import Ask, RouteTable
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 
 def add_description_routes(table: RouteTable) -> None:

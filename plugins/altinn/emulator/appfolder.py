@@ -95,8 +95,9 @@ def _load(root: Path, settings: Settings, library: int) -> AppFolder:
     found = _first(root, "config/applicationmetadata.json", "applicationmetadata.json")
     process_file = _first(root, "config/process/process.bpmn", "process.bpmn")
     if found is None or process_file is None:
-        raise AppFolderError(f"{root}: {'config/process/process.bpmn' if found else 'config/applicationmetadata.json'}"
-                             " is missing")
+        raise AppFolderError(
+            f"{root}: {'config/process/process.bpmn' if found else 'config/applicationmetadata.json'} is missing"
+        )
     document = json.loads(found.read_text("utf-8-sig"))
     org, name = app_id(document)
     process_text = process_file.read_text("utf-8-sig")
@@ -105,8 +106,15 @@ def _load(root: Path, settings: Settings, library: int) -> AppFolder:
     policy = parse_policy(policy_file.read_text("utf-8-sig")) if policy_file else template_policy(org, name, process)
     options = _options(root)
     app = AppFolder(
-        org=org, app=name, folder=root, metadata=document, types=data_types(document), process=process,
-        process_text=process_text, policy=policy, behaviour=_behaviour(root, settings),
+        org=org,
+        app=name,
+        folder=root,
+        metadata=document,
+        types=data_types(document),
+        process=process,
+        process_text=process_text,
+        policy=policy,
+        behaviour=_behaviour(root, settings),
         library=options.get("appLibrary", library),
     )
     _load_models(app, root / "models" if (root / "models").is_dir() else root)
@@ -119,7 +127,7 @@ def _options(root: Path) -> dict[str, Any]:
         return {}
     options = json.loads(path.read_text("utf-8"))
     if not isinstance(options, dict) or options.get("appLibrary", 8) not in LIBRARIES:
-        raise AppFolderError(f"{path}: \"appLibrary\" must be one of {', '.join(map(str, LIBRARIES))}")
+        raise AppFolderError(f'{path}: "appLibrary" must be one of {", ".join(map(str, LIBRARIES))}')
     return options
 
 

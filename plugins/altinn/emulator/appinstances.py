@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING, Any
 
 from altinn.emulator.answers import JSON, default_problem, empty, json_answer
 from altinn.emulator.behaviour import HookFailure
@@ -31,6 +29,11 @@ from altinn.emulator.parties import Party
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.store import Record
 from altinn.emulator.workflowanswers import creation_failed, creation_unknown
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+INVALID = "One or more validation errors occurred."
 
 
 def add_instance_routes(table: RouteTable) -> None:
@@ -58,10 +61,10 @@ async def post_simplified(ask: Ask) -> Response:
         wanted = json.loads(ask.body.decode("utf-8-sig")) if ask.body else None
     except ValueError as exc:
         errors = {"$": [f"The JSON value could not be read: {exc}"]}
-        raise Refused(default_problem(400, JSON, title="One or more validation errors occurred.", errors=errors)) from exc
+        raise Refused(default_problem(400, JSON, title=INVALID, errors=errors)) from exc
     if not isinstance(wanted, dict):
         errors = {"": ["A non-empty request body is required."]}
-        raise Refused(default_problem(400, JSON, title="One or more validation errors occurred.", errors=errors))
+        raise Refused(default_problem(400, JSON, title=INVALID, errors=errors))
     if wanted.get("sourceInstanceId"):
         raise bad("Creating instance based on a copy from an archived instance is not enabled for this app.")
     owner = wanted.get("instanceOwner")
@@ -126,8 +129,9 @@ async def get_instance(ask: Ask) -> Response:
     if not decision.permitted:
         return forbidden()
     elements = [e for e in world.instances.elements(record["guid"]) if _readable(ask, record, e)]
-    body = instance_json(record, elements, ask.base, links=APP_LINKS, numbers=True,
-                         party=world.register.party(record["party"]))
+    body = instance_json(
+        record, elements, ask.base, links=APP_LINKS, numbers=True, party=world.register.party(record["party"])
+    )
     if ask.principal.org_code != record["org"] and record["status"]["readStatus"] != READ:
         record["status"] = record["status"] | {"readStatus": READ}
         world.instances.save(record)
@@ -151,8 +155,10 @@ async def get_active(ask: Ask) -> Response:
             continue
         record = ask.world.instances.get(known["guid"])
         if record and ask.world.rights.may(ask.principal, ask.application, record, "read"):
-            found.append({key: record[key] for key in ("id", "presentationTexts", "dueBefore", "lastChanged")}
-                         | {"lastChangedBy": _name_of(ask, record["lastChangedBy"])})
+            found.append(
+                {key: record[key] for key in ("id", "presentationTexts", "dueBefore", "lastChanged")}
+                | {"lastChangedBy": _name_of(ask, record["lastChangedBy"])}
+            )
     return json_answer(found)
 
 

@@ -1,27 +1,28 @@
-"""An app's process: read, move on, complete, history; validation (ProcessController, ValidateController)."""
+"""An app's process: read, move on, complete, resume, history, actions (ProcessController, ActionsController)."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from starlette.responses import Response
-
-from altinn.emulator.answers import default_problem, empty, json_answer, problem, text, unhandled
+from altinn.emulator.answers import default_problem, empty, json_answer, problem, text
 from altinn.emulator.behaviour import HookFailure
 from altinn.emulator.bpmn import Task
 from altinn.emulator.casefile import CaseFile
 from altinn.emulator.dialects import APP_LINKS, instance_json
 from altinn.emulator.events import process_history
 from altinn.emulator.formvalidation import ERROR, Validation
-from altinn.emulator.guards import Refused, find_element, find_instance, with_right
+from altinn.emulator.guards import Refused, find_instance, with_right
 from altinn.emulator.processengine import ServiceTaskFailed
 from altinn.emulator.processmoves import NoWay
 from altinn.emulator.rights import actions_to_leave
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.store import Record
 from altinn.emulator.workflowanswers import busy, check_engine, move_failed, nothing_to_resume, retrying, status_of
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 BASE = "/{org}/{app}/instances/{party:int}/{guid:guid}"
 NOWHERE: Record = {"process": {"currentTask": None}}
@@ -36,8 +37,6 @@ def add_process_routes(table: RouteTable) -> None:
     table.add("GET", f"{BASE}/process/history", get_history)
     table.add("POST", f"{BASE}/process/start", start_process)
     table.add("POST", f"{BASE}/process/resume", resume)
-    table.add("GET", f"{BASE}/validate", validate_instance)
-    table.add("GET", f"{BASE}/data/{{element:guid}}/validate", validate_element)
     table.add("POST", f"{BASE}/actions", post_action)
 
 
@@ -57,9 +56,7 @@ def process_state(ask: Ask, record: Record, place: tuple[str, str] | None = None
         named = dict(task.actions) if task else {}
         here = place or ask.world.place(record)
         decide = ask.world.rights.decide
-        allowed = {
-            a: decide(ask.principal, app, record["party"], a, here).permitted for a in (*named, "read", "write")
-        }
+        allowed = {a: decide(ask.principal, app, record["party"], a, here).permitted for a in (*named, "read", "write")}
         kinds = {a: "ServerAction" if named.get(a) == "serverAction" else "ProcessAction" for a in allowed}
         state["currentTask"] = {
             **process["currentTask"],
@@ -131,8 +128,10 @@ def check_action(ask: Ask, record: Record, action: str | None) -> None:
     kind, rights = task["altinnTaskType"], ask.world.rights
     wanted = (action,) if action else actions_to_leave(kind)
     if not any(rights.may(ask.principal, ask.application, record, a) for a in wanted):
-        detail = (f"User is not authorized to perform process next. Task ID: {task['elementId']}. Task type: {kind}."
-                  f" Action: {action or 'none'}.")
+        detail = (
+            f"User is not authorized to perform process next. Task ID: {task['elementId']}. Task type: {kind}."
+            f" Action: {action or 'none'}."
+        )
         raise Refused(problem(403, "Unauthorized", detail))
     storage = (*actions_to_leave(kind), "reject")
     if not any(rights.may(ask.principal, ask.application, record, a) for a in storage):
@@ -281,39 +280,6 @@ async def complete_process(ask: Ask) -> Response:
     return json_answer(await shown_state(ask, record))
 
 
-async def validate_instance(ask: Ask) -> Response:
-    """Validate the instance in its current task."""
-    record = with_right(ask, "read")
-    if not record["process"]["currentTask"]:
-        detail = "Unable to validate instance without a started process."
-        return default_problem(409, title="Validation error", detail=detail)
-    return json_answer(_validation(ask, record).of_task(record["process"]["currentTask"]["elementId"]))
-
-
-def _validation(ask: Ask, record: Record) -> Validation:
-    ignored = frozenset(s.strip() for s in ask.query.get("ignoredvalidators", "").split(",") if s.strip())
-    incremental = ask.flag("onlyIncrementalValidators")
-    return Validation(ask.world, ask.application, record, ask.principal, ignored, incremental)
-
-
-async def validate_element(ask: Ask) -> Response:
-    """Validate one data element."""
-    record = with_right(ask, "read")
-    try:
-        element, data_type = find_element(ask, record)
-    except Refused:
-        return unhandled("ValidationException: Unable to validate data element.")
-    task = record["process"]["currentTask"]
-    if not task:
-        return unhandled("ValidationException: Unable to validate instance without a started process.")
-    issues = _validation(ask, record).of_element(element, data_type)
-    if data_type.task_id not in (None, task["elementId"]):
-        code = "DataElementValidatedAtWrongTask"
-        issues.append({"severity": 2, "dataElementId": element["id"], "field": None, "code": code,
-                       "description": code, "source": code})
-    return json_answer(issues)
-
-
 async def post_action(ask: Ask) -> Response:
     """Perform a user action of the current task without moving on: signing, or what the app defines."""
     record = find_instance(ask)
@@ -334,5 +300,13 @@ async def post_action(ask: Ask) -> Response:
         detail = f"Action handler with id {wanted} not found"
         return problem(404, "Not Found", detail)
     ask.world.engine.sign(ask.application, record, ask.principal, element)
-    return json_answer({"instance": None, "updatedDataModels": None, "updatedValidationIssues": None,
-                        "clientActions": [], "error": None, "redirectUrl": None})
+    return json_answer(
+        {
+            "instance": None,
+            "updatedDataModels": None,
+            "updatedValidationIssues": None,
+            "clientActions": [],
+            "error": None,
+            "redirectUrl": None,
+        }
+    )

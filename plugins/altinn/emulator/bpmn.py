@@ -100,8 +100,10 @@ def _add(process: Process, element: ElementTree.Element) -> None:
     elif kind == "sequenceFlow":
         process.flows.append(_flow(element))
     elif kind not in ("extensionElements", "documentation", "textAnnotation", "association", "laneSet"):
-        raise ProcessError(f"process.bpmn: element {kind} ({identity}) is not known; Altinn has tasks, service tasks,"
-                           " exclusive gateways, one start event and end events")
+        raise ProcessError(
+            f"process.bpmn: element {kind} ({identity}) is not known; Altinn has tasks, service tasks,"
+            " exclusive gateways, one start event and end events"
+        )
 
 
 def _flow(element: ElementTree.Element) -> Flow:

@@ -81,8 +81,11 @@ class CaseFile:
     def elements(self, data_type: str | None = None) -> Sequence[Element]:
         """Return the data elements, oldest first, of one type when named."""
         return [
-            Element(e["id"], e["dataType"], e["contentType"] or "", e["filename"], e["size"], e["createdBy"], e["locked"])
-            for e in self._world.instances.elements(self._guid) if data_type in (None, e["dataType"])
+            Element(
+                e["id"], e["dataType"], e["contentType"] or "", e["filename"], e["size"], e["createdBy"], e["locked"]
+            )
+            for e in self._world.instances.elements(self._guid)
+            if data_type in (None, e["dataType"])
         ]
 
     def content(self, element_id: str) -> bytes:
@@ -106,21 +109,27 @@ class CaseFile:
 
     def set_data_values(self, values: Mapping[str, str]) -> None:
         """Merge values into the instance's data values."""
+
         def change(record: Record) -> None:
             record["dataValues"] = {**(record["dataValues"] or {}), **values}
+
         self._change(change)
 
     def set_substatus(self, label: str, description: str) -> None:
         """Set the sub-status that the sender sees."""
+
         def change(record: Record) -> None:
             record["status"]["substatus"] = {"label": label, "description": description}
+
         self._change(change)
 
     def confirm_completion(self) -> None:
         """Say that the owner has fetched what it needs."""
+
         def change(record: Record) -> None:
             entry = {"stakeholderId": self._app.org, "confirmedOn": self._world.clock.stamp()}
             record["completeConfirmations"] = [*(record["completeConfirmations"] or []), entry]
+
         self._change(change)
 
     def _change(self, change: Callable[[Record], None]) -> None:
@@ -153,7 +162,16 @@ def register_filing(world: World, app: AppFolder, record: Record) -> None:
         {"dataType": e["dataType"], "sha256": hashlib.sha256(world.store.content(e["id"])).hexdigest()}
         for e in world.instances.elements(record["guid"])
     ]
-    world.store.put_filing(record["guid"], {
-        "app": app.id, "party": record["party"], "instance": record["id"], "dataValues": record["dataValues"] or {},
-        "elements": elements, "submitted": world.clock.stamp(), "deleted": False, "outcome": None,
-    })
+    world.store.put_filing(
+        record["guid"],
+        {
+            "app": app.id,
+            "party": record["party"],
+            "instance": record["id"],
+            "dataValues": record["dataValues"] or {},
+            "elements": elements,
+            "submitted": world.clock.stamp(),
+            "deleted": False,
+            "outcome": None,
+        },
+    )

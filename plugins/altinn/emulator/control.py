@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from altinn.emulator.world import World
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
 
 CONDITIONS = ("up", "down", "frozen")
 

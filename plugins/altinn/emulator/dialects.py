@@ -34,8 +34,15 @@ def element_json(record: Record, instance: Record, base: str, links: Iterable[st
     }
 
 
-def instance_json(record: Record, elements: Iterable[Record], base: str, *, links: Iterable[str],
-                  numbers: bool, party: Party | None = None) -> dict[str, Any]:
+def instance_json(
+    record: Record,
+    elements: Iterable[Record],
+    base: str,
+    *,
+    links: Iterable[str],
+    numbers: bool,
+    party: Party | None = None,
+) -> dict[str, Any]:
     """Return an instance.
 
     :param links: which self links are filled in.

@@ -8,7 +8,7 @@ from typing import Any
 
 Lookup = Callable[[str], Any]
 KNOWN = frozenset({"equals", "notEquals", "not", "and", "or", "if", "gatewayAction", "dataModel", "instanceContext"})
-KNOWN_VALUES = frozenset({"greaterThan", "greaterThanEq", "lessThan", "lessThanEq", "contains", "lowerCase", "upperCase"})
+COMPARING = frozenset({"greaterThan", "greaterThanEq", "lessThan", "lessThanEq", "contains", "lowerCase", "upperCase"})
 
 
 class ExpressionError(ValueError):
@@ -31,7 +31,7 @@ def parse_expression(text: str) -> Any:
 def _check(expression: Any) -> None:
     if not isinstance(expression, list):
         return
-    if not expression or not isinstance(expression[0], str) or expression[0] not in KNOWN | KNOWN_VALUES:
+    if not expression or not isinstance(expression[0], str) or expression[0] not in KNOWN | COMPARING:
         raise ExpressionError(f"condition uses an expression that is not known here: {json.dumps(expression)[:80]}")
     for argument in expression[1:]:
         _check(argument)
@@ -67,10 +67,10 @@ def _text(value: Any) -> str | None:
 
 
 def _same(left: Any, right: Any) -> bool:
-    left, right = _text(left), _text(right)
-    if left is not None and right is not None and {left.lower(), right.lower()} <= {"true", "false"}:
-        return left.lower() == right.lower()
-    return left == right
+    one, other = _text(left), _text(right)
+    if one is not None and other is not None and {one.lower(), other.lower()} <= {"true", "false"}:
+        return one.lower() == other.lower()
+    return one == other
 
 
 def _true(value: Any) -> bool:

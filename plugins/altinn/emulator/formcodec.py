@@ -21,6 +21,12 @@ BOM = b"\xef\xbb\xbf"
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>'
 INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 NAMESPACES = f'xmlns:xsi="{INSTANCE}" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
+JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "integer": (int,),
+    "decimal": (int, float),
+    "boolean": (bool,),
+}
 QUOTED = {'"': "&quot;"}
 
 
@@ -43,8 +49,9 @@ def parse_xml(data: bytes) -> Element:
         builder.start(name, attributes)
 
     def doctype(*_: Any) -> None:
-        raise FormError("There is an error in XML document (0, 0). For security reasons DTD is prohibited in this XML"
-                        " document.")
+        raise FormError(
+            "There is an error in XML document (0, 0). For security reasons DTD is prohibited in this XML document."
+        )
 
     parser.StartElementHandler = start
     parser.EndElementHandler = builder.end
@@ -97,7 +104,9 @@ def _read_child(form_type: FormType, child: Element, position: int, form: Form, 
         member = form_type.elements[index]
         if member.name != name or namespace != ("" if bare else member.namespace):
             continue
-        value = _read_type(member.inner, child, bare) if member.inner else _leaf(member, "".join(child.itertext()))
+        value: Form | str | None = (
+            _read_type(member.inner, child, bare) if member.inner else _leaf(member, "".join(child.itertext()))
+        )
         if child.get(f"{INSTANCE}}}nil") in ("true", "1"):
             value = None
         if member.many:
@@ -126,8 +135,9 @@ def _decimal(value: str) -> str:
     try:
         number = Decimal(value)
     except InvalidOperation as exc:
-        raise FormError("There is an error in XML document (0, 0). The input string was not in a correct format."
-                        ) from exc
+        raise FormError(
+            "There is an error in XML document (0, 0). The input string was not in a correct format."
+        ) from exc
     return f"{number:f}"
 
 
@@ -206,8 +216,8 @@ def _from_json(form_type: FormType, document: dict[str, Any]) -> Form:
 def _json_in(member: FormField, value: Any) -> Any:
     if member.inner is not None and isinstance(value, dict):
         return _from_json(member.inner, value)
-    fits = {"text": str, "integer": int, "decimal": (int, float), "boolean": bool}.get(member.kind, ())
-    if member.inner is not None or not isinstance(value, fits) or (isinstance(value, bool) != (member.kind == "boolean")):
+    fits = isinstance(value, JSON_TYPES[member.kind]) if member.kind in JSON_TYPES else False
+    if member.inner is not None or not fits or isinstance(value, bool) != (member.kind == "boolean"):
         raise FormError(f"The JSON value could not be converted. Path: $.{member.name}")
     if isinstance(value, bool):
         return "true" if value else "false"

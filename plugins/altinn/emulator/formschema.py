@@ -8,8 +8,21 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 XS = "{http://www.w3.org/2001/XMLSchema}"
-INTEGERS = {"integer", "int", "long", "short", "byte", "nonNegativeInteger", "positiveInteger", "negativeInteger",
-            "nonPositiveInteger", "unsignedInt", "unsignedLong", "unsignedShort", "unsignedByte"}
+INTEGERS = {
+    "integer",
+    "int",
+    "long",
+    "short",
+    "byte",
+    "nonNegativeInteger",
+    "positiveInteger",
+    "negativeInteger",
+    "nonPositiveInteger",
+    "unsignedInt",
+    "unsignedLong",
+    "unsignedShort",
+    "unsignedByte",
+}
 DECIMALS = {"decimal", "double", "float"}
 
 
@@ -78,8 +91,9 @@ class _Reader:
                 self._declared[kind, target, name] = child, schema
         return schema
 
-    def _resolve(self, kind: str, qname: str, schema: ElementTree.Element, prefixes: Mapping[str, str]) -> tuple[
-            ElementTree.Element, ElementTree.Element] | None:
+    def _resolve(
+        self, kind: str, qname: str, schema: ElementTree.Element, prefixes: Mapping[str, str]
+    ) -> tuple[ElementTree.Element, ElementTree.Element] | None:
         name = qname.rpartition(":")[2]
         target = schema.get("targetNamespace", "")
         exact = self._declared.get((kind, target, name))
@@ -148,8 +162,9 @@ class _Reader:
             for inner in found[0] if found else ():
                 self._particle(inner, found[1] if found else schema, into, many)
 
-    def _derive(self, derivation: ElementTree.Element, schema: ElementTree.Element, into: FormType,
-                simple: bool) -> None:
+    def _derive(
+        self, derivation: ElementTree.Element, schema: ElementTree.Element, into: FormType, simple: bool
+    ) -> None:
         base, kind = self._named(derivation.get("base", ""), schema)
         if base is not None:
             into.elements.extend(base.elements)

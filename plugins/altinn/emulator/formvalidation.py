@@ -26,11 +26,24 @@ ERROR = 1
 Issue = dict[str, Any]
 
 
-def issue(code: str, source: str, *, description: str | None = None, element: str | None = None,
-          field: str | None = None, severity: int = ERROR) -> Issue:
+def issue(
+    code: str,
+    source: str,
+    *,
+    description: str | None = None,
+    element: str | None = None,
+    field: str | None = None,
+    severity: int = ERROR,
+) -> Issue:
     """Return a validation issue as an app writes it."""
-    return {"severity": severity, "dataElementId": element, "field": field, "code": code,
-            "description": description or code, "source": source}
+    return {
+        "severity": severity,
+        "dataElementId": element,
+        "field": field,
+        "code": code,
+        "description": description or code,
+        "source": source,
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from altinn.emulator.answers import JSON, default_problem, empty, json_answer, problem
 from altinn.emulator.identity import Principal
@@ -10,6 +10,9 @@ from altinn.emulator.metadata import DataType
 from altinn.emulator.routing import Ask
 from altinn.emulator.store import Record
 from altinn.emulator.uploads import may_contribute
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 RECEIPT = "ref-data-as-pdf"
 OPEN_SCOPES = ("altinn:portal/enduser",)

@@ -45,8 +45,14 @@ class Instances:
         """
         now, guid = self.clock.stamp(), self.new_guid()
         record = template | {
-            "guid": guid, "id": f"{template['party']}/{guid}", "created": now, "createdBy": actor(who),
-            "lastChanged": now, "lastChangedBy": actor(who), "completeConfirmations": None, "presentationTexts": None,
+            "guid": guid,
+            "id": f"{template['party']}/{guid}",
+            "created": now,
+            "createdBy": actor(who),
+            "lastChanged": now,
+            "lastChangedBy": actor(who),
+            "completeConfirmations": None,
+            "presentationTexts": None,
         }
         self.store.put_instance(record)
         return record
@@ -81,16 +87,39 @@ class Instances:
         """Return one data element."""
         return next((e for e in self.store.elements(guid) if e["id"] == identity.lower()), None)
 
-    def add_element(self, record: Record, data_type: str, content: bytes, who: Principal, *, content_type: str | None,
-                    filename: str | None = None, **more: Any) -> Record:
+    def add_element(
+        self,
+        record: Record,
+        data_type: str,
+        content: bytes,
+        who: Principal,
+        *,
+        content_type: str | None,
+        filename: str | None = None,
+        **more: Any,
+    ) -> Record:
         """Store a new data element."""
         now = self.clock.stamp()
         element = {
-            "id": self.new_guid(), "instanceGuid": record["guid"], "dataType": data_type, "filename": filename,
-            "contentType": content_type, "size": len(content), "contentHash": None, "locked": False, "refs": None,
-            "isRead": not (who.kind == "service_owner" and who.org_code == record["org"]), "tags": [],
-            "userDefinedMetadata": None, "metadata": None, "deleteStatus": None, "fileScanResult": "NotApplicable",
-            "references": None, "created": now, "createdBy": actor(who), "lastChanged": now,
+            "id": self.new_guid(),
+            "instanceGuid": record["guid"],
+            "dataType": data_type,
+            "filename": filename,
+            "contentType": content_type,
+            "size": len(content),
+            "contentHash": None,
+            "locked": False,
+            "refs": None,
+            "isRead": not (who.kind == "service_owner" and who.org_code == record["org"]),
+            "tags": [],
+            "userDefinedMetadata": None,
+            "metadata": None,
+            "deleteStatus": None,
+            "fileScanResult": "NotApplicable",
+            "references": None,
+            "created": now,
+            "createdBy": actor(who),
+            "lastChanged": now,
             "lastChangedBy": actor(who),
         } | more
         self.store.put_element(element)
@@ -99,7 +128,9 @@ class Instances:
 
     def replace_content(self, element: Record, content: bytes, who: Principal, **changes: Any) -> Record:
         """Overwrite a data element's bytes."""
-        changed = element | {"size": len(content), "lastChanged": self.clock.stamp(), "lastChangedBy": actor(who)} | changes
+        changed = (
+            element | {"size": len(content), "lastChanged": self.clock.stamp(), "lastChangedBy": actor(who)} | changes
+        )
         self.store.put_element(changed)
         self.store.put_content(element["id"], content)
         return changed

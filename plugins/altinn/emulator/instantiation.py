@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING, Any
 
 from altinn.emulator.answers import JSON, default_problem, empty, json_answer, problem, unhandled
 from altinn.emulator.appfolder import AppFolder
@@ -22,12 +20,21 @@ from altinn.emulator.routing import Ask
 from altinn.emulator.store import Record
 from altinn.emulator.uploads import may_contribute, stored_name
 
-NO_OWNER = ("Error: instanceOwnerPartyId query parameter is empty and InstanceOwner is missing from instance template."
-            " You must populate instanceOwnerPartyId or InstanceOwner")
-NO_PARTY = ("Cannot create an instance without an instanceOwner.partyId. Either provide instanceOwner party Id as a query"
-            " parameter or an instanceTemplate object in the body.")
-TWO_OWNERS = ("You cannot provide an instanceOwnerPartyId as a query param as well as an instance template in the body."
-              " Choose one or the other.")
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+NO_OWNER = (
+    "Error: instanceOwnerPartyId query parameter is empty and InstanceOwner is missing from instance template."
+    " You must populate instanceOwnerPartyId or InstanceOwner"
+)
+NO_PARTY = (
+    "Cannot create an instance without an instanceOwner.partyId. Either provide instanceOwner party Id as a"
+    " query parameter or an instanceTemplate object in the body."
+)
+TWO_OWNERS = (
+    "You cannot provide an instanceOwnerPartyId as a query param as well as an instance template in the body."
+    " Choose one or the other."
+)
 OWNER_KEYS = ("personNumber", "organisationNumber", "partyId", "externalIdentifier", "username")
 SUB_UNITS = ("BEDR", "AAFY")
 
@@ -128,8 +135,13 @@ def check_instantiation(ask: Ask, party: Party, data_values: Mapping[str, str]) 
         raise bad(f"Party {party.party_id} is not allowed to instantiate this application {app.id}", 403)
     reason = app.behaviour.validate_instantiation(owner_of(ask.world, party.party_id), data_values)
     if reason is not None:
-        body = {"valid": False, "message": reason, "customTextKey": None, "customTextParameters": None,
-                "validParties": []}
+        body = {
+            "valid": False,
+            "message": reason,
+            "customTextKey": None,
+            "customTextParameters": None,
+            "validParties": [],
+        }
         raise Refused(json_answer(body, 403))
 
 
@@ -165,8 +177,10 @@ def _part_fault(app: AppFolder, part: Part) -> str | None:
         return f"Multipart section named, '{part.name}' does not correspond to an element type in application metadata"
     kind = part.content_type.partition(";")[0]
     if data_type.content_types and kind not in data_type.content_types:
-        return (f"The multipart section named {part.name} has a Content-Type '{part.content_type}' which is invalid for"
-                f" element type '{data_type.id}'")
+        return (
+            f"The multipart section named {part.name} has a Content-Type '{part.content_type}' which is invalid for"
+            f" element type '{data_type.id}'"
+        )
     if not part.content:
         return f"The multipart section named {part.name} has no data. Cannot process empty part."
     if data_type.max_bytes and len(part.content) > data_type.max_bytes:
@@ -181,14 +195,29 @@ def new_record(ask: Ask, party: Party, template: Mapping[str, Any]) -> Record:
     status = UNREAD if ask.principal.kind == "service_owner" else READ
     return {
         "party": party.party_id,
-        "instanceOwner": {"partyId": str(party.party_id), "personNumber": party.person_number,
-                          "organisationNumber": party.organisation_number, "username": None,
-                          "externalIdentifier": None},
-        "appId": app.id, "org": app.org, "dueBefore": template.get("dueBefore"),
+        "instanceOwner": {
+            "partyId": str(party.party_id),
+            "personNumber": party.person_number,
+            "organisationNumber": party.organisation_number,
+            "username": None,
+            "externalIdentifier": None,
+        },
+        "appId": app.id,
+        "org": app.org,
+        "dueBefore": template.get("dueBefore"),
         "visibleAfter": template.get("visibleAfter") or ask.world.clock.stamp(),
-        "process": None, "dataValues": values or None,
-        "status": {"isArchived": False, "archived": None, "isSoftDeleted": False, "softDeleted": None,
-                   "isHardDeleted": False, "hardDeleted": None, "readStatus": status, "substatus": None},
+        "process": None,
+        "dataValues": values or None,
+        "status": {
+            "isArchived": False,
+            "archived": None,
+            "isSoftDeleted": False,
+            "softDeleted": None,
+            "isHardDeleted": False,
+            "hardDeleted": None,
+            "readStatus": status,
+            "substatus": None,
+        },
     }
 
 
@@ -214,8 +243,13 @@ def store_part(ask: Ask, record: Record, part: Part) -> Response | None:
             return problem(400, f"Failed to deserialize {kind}", str(exc), JSON)
         content_type, filename = "application/xml", None
     element = ask.world.instances.add_element(
-        record, data_type.id, content, ask.principal, content_type=content_type,
-        filename=stored_name(filename) if filename else None, **scan_state(data_type)
+        record,
+        data_type.id,
+        content,
+        ask.principal,
+        content_type=content_type,
+        filename=stored_name(filename) if filename else None,
+        **scan_state(data_type),
     )
     ask.world.schedule_scan(record["guid"], element["id"], data_type)
     record_event(ask.world.instances, record, "Created", ask.principal, data_id=element["id"])

@@ -8,13 +8,15 @@ import socket
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from altinn.emulator.service import build_service
 from altinn.emulator.world import Options, World
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 STOP_SECONDS = 10.0
 TICK_SECONDS = 0.1
@@ -37,14 +39,27 @@ class Emulator:
     :raises OSError: the port is taken.
     """
 
-    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", apps: Iterable[str | Path] = (),
-                 state: str | Path | None = None, seed: int | None = None, app_library: int = 8,
-                 clients: Iterable[Mapping[str, object]] = (), **options: Any) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        apps: Iterable[str | Path] = (),
+        state: str | Path | None = None,
+        seed: int | None = None,
+        app_library: int = 8,
+        clients: Iterable[Mapping[str, object]] = (),
+        **options: Any,
+    ) -> None:
         self.host = host
         self._wanted_port = port
         self.options = Options(
-            apps=tuple(Path(a) for a in apps), state=Path(state) if state else None, seed=seed,
-            app_library=app_library, clients=tuple(clients), **options
+            apps=tuple(Path(a) for a in apps),
+            state=Path(state) if state else None,
+            seed=seed,
+            app_library=app_library,
+            clients=tuple(clients),
+            **options,
         )
         self.port = 0
         self._up = threading.Event()
@@ -81,8 +96,14 @@ class Emulator:
         self._socket.listen(128)
         self.port = self._socket.getsockname()[1]
         self.world = World(self.options)
-        config = uvicorn.Config(build_service(self.world), log_level="warning", access_log=False, lifespan="off",
-                                timeout_graceful_shutdown=1, server_header=False)
+        config = uvicorn.Config(
+            build_service(self.world),
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
         self._server = _Server(config, self.world, self._up)
 
     def stop(self) -> None:
@@ -96,8 +117,9 @@ class Emulator:
         """Start."""
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Stop."""
         self.stop()
 

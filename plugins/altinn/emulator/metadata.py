@@ -81,27 +81,74 @@ def app_id(document: Any) -> tuple[str, str]:
         raise MetadataError("applicationmetadata.json is no JSON object")
     org, _, app = str(document.get("id", "")).partition("/")
     if not org or not app or "/" in app:
-        raise MetadataError(f"applicationmetadata.json: id is {document.get('id')!r}, not \"org/app\"")
+        raise MetadataError(f'applicationmetadata.json: id is {document.get("id")!r}, not "org/app"')
     if document.get("org") not in (None, org):
         raise MetadataError(f"applicationmetadata.json: org is {document['org']!r}, but id is {document['id']!r}")
     return org, app
 
 
-_LOGIC = {"autoCreate": None, "classRef": None, "schemaRef": None, "allowAnonymousOnStateless": False,
-          "autoDeleteOnProcessEnd": False, "disallowUserCreate": False, "disallowUserDelete": False,
-          "shadowFields": None}
-_TYPE = {"id": None, "description": None, "allowedContentTypes": None, "allowedContributers": None,
-         "allowedContributors": None, "actionRequiredToRead": None, "actionRequiredToWrite": None, "appLogic": None,
-         "taskId": None, "maxSize": None, "maxCount": 1, "minCount": 1, "grouping": None, "enablePdfCreation": True,
-         "enableFileScan": False, "validationErrorOnPendingFileScan": False, "enabledFileAnalysers": [],
-         "enabledFileValidators": [], "allowedKeysForUserDefinedMetadata": None}
-_APPLICATION = {"id": None, "versionId": None, "org": None, "title": None, "validFrom": None, "validTo": None,
-                "processId": None, "dataTypes": [], "partyTypesAllowed": None, "autoDeleteOnProcessEnd": False,
-                "preventInstanceDeletionForDays": None, "presentationFields": None, "dataFields": None,
-                "eFormidling": None, "onEntry": None, "messageBoxConfig": None, "copyInstanceSettings": None,
-                "apiScopes": None, "storageAccountNumber": None, "disallowUserInstantiation": False, "homepage": None,
-                "keywords": None, "description": None, "access": None, "contactPoints": None, "created": None,
-                "createdBy": None, "lastChanged": None, "lastChangedBy": None}
+_LOGIC = {
+    "autoCreate": None,
+    "classRef": None,
+    "schemaRef": None,
+    "allowAnonymousOnStateless": False,
+    "autoDeleteOnProcessEnd": False,
+    "disallowUserCreate": False,
+    "disallowUserDelete": False,
+    "shadowFields": None,
+}
+_TYPE: dict[str, Any] = {
+    "id": None,
+    "description": None,
+    "allowedContentTypes": None,
+    "allowedContributers": None,
+    "allowedContributors": None,
+    "actionRequiredToRead": None,
+    "actionRequiredToWrite": None,
+    "appLogic": None,
+    "taskId": None,
+    "maxSize": None,
+    "maxCount": 1,
+    "minCount": 1,
+    "grouping": None,
+    "enablePdfCreation": True,
+    "enableFileScan": False,
+    "validationErrorOnPendingFileScan": False,
+    "enabledFileAnalysers": [],
+    "enabledFileValidators": [],
+    "allowedKeysForUserDefinedMetadata": None,
+}
+_APPLICATION: dict[str, Any] = {
+    "id": None,
+    "versionId": None,
+    "org": None,
+    "title": None,
+    "validFrom": None,
+    "validTo": None,
+    "processId": None,
+    "dataTypes": [],
+    "partyTypesAllowed": None,
+    "autoDeleteOnProcessEnd": False,
+    "preventInstanceDeletionForDays": None,
+    "presentationFields": None,
+    "dataFields": None,
+    "eFormidling": None,
+    "onEntry": None,
+    "messageBoxConfig": None,
+    "copyInstanceSettings": None,
+    "apiScopes": None,
+    "storageAccountNumber": None,
+    "disallowUserInstantiation": False,
+    "homepage": None,
+    "keywords": None,
+    "description": None,
+    "access": None,
+    "contactPoints": None,
+    "created": None,
+    "createdBy": None,
+    "lastChanged": None,
+    "lastChangedBy": None,
+}
 _PARTY_TYPES = {"bankruptcyEstate": False, "organisation": False, "person": False, "subUnit": False}
 VERSIONS = {8: "8.12.7.0", 9: "9.0.0.0"}
 
@@ -134,7 +181,10 @@ def app_document(document: dict[str, Any], library: int) -> dict[str, Any]:
         entry = document.get("onEntry") or {}
         own["features"] = {}
         own["promptForParty"] = document.get("promptForParty")
-        own["onEntry"] = {"instanceSelection": entry.get("instanceSelection"), "show": entry.get("show", "new-instance")}
+        own["onEntry"] = {
+            "instanceSelection": entry.get("instanceSelection"),
+            "show": entry.get("show", "new-instance"),
+        }
     else:
         own["features"] = {"footer": True, "processActions": True, "jsonObjectInDataResponse": False}
     return shown | own

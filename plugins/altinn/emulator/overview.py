@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from altinn.emulator.store import Record
 from altinn.emulator.world import World
 
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
 LAST_REQUESTS = 50
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #1e2b3c; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
-table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .3rem .6rem; vertical-align: top; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .3rem .6rem; }
+th, td { vertical-align: top; }
 th { border-bottom: 2px solid #1e2b3c; } td { border-bottom: 1px solid #d2d5d8; }
 code { font-size: .9em; } .bad { color: #b3253a; } .empty { color: #5b6675; }
 """
@@ -32,24 +37,43 @@ def overview_routes(world: World) -> list[Route]:
 
 
 def _page(world: World) -> str:
-    instances = sorted((world.instances.get(r["guid"]) or r for r in world.store.instances()),
-                       key=lambda r: str(r["lastChanged"]), reverse=True)
+    instances = sorted(
+        (world.instances.get(r["guid"]) or r for r in world.store.instances()),
+        key=lambda r: str(r["lastChanged"]),
+        reverse=True,
+    )
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Altinn emulator</title>
 <meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>
 <h1>Altinn emulator</h1>
-<p>An emulator, not Altinn: nothing here reaches an authority. Simulated time: {escape(world.clock.stamp()[:19])} UTC.</p>
+<p>An emulator, not Altinn: nothing here reaches an authority.
+Simulated time: {escape(world.clock.stamp()[:19])} UTC.</p>
 <h2>Apps</h2>{_apps(world)}
-<h2>Instances</h2>{_table(("Instance", "App", "Owner", "Process", "Data elements", "Last changed"),
-                          [_instance(world, r) for r in instances], "No instances yet.")}
-<h2>Received by authorities</h2>{_table(("Instance", "App", "Submitted", "Outcome", "Deleted"),
-                                        [_filing(f) for f in world.store.filings()], "Nothing was submitted yet.")}
-<h2>Last requests</h2>{_table(("#", "Time", "Request", "Status"),
-                              [_entry(j) for j in reversed(world.store.journal(LAST_REQUESTS))], "No requests yet.")}
+<h2>Instances</h2>{
+        _table(
+            ("Instance", "App", "Owner", "Process", "Data elements", "Last changed"),
+            [_instance(world, r) for r in instances],
+            "No instances yet.",
+        )
+    }
+<h2>Received by authorities</h2>{
+        _table(
+            ("Instance", "App", "Submitted", "Outcome", "Deleted"),
+            [_filing(f) for f in world.store.filings()],
+            "Nothing was submitted yet.",
+        )
+    }
+<h2>Last requests</h2>{
+        _table(
+            ("#", "Time", "Request", "Status"),
+            [_entry(j) for j in reversed(world.store.journal(LAST_REQUESTS))],
+            "No requests yet.",
+        )
+    }
 </body></html>"""
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]], nothing: str) -> str:
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], nothing: str) -> str:
     if not rows:
         return f'<p class="empty">{nothing}</p>'
     head = "".join(f"<th>{h}</th>" for h in heads)
@@ -58,8 +82,14 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]], nothing: str) ->
 
 
 def _apps(world: World) -> str:
-    rows = [(f"<code>{escape(a.id)}</code>", f"version {a.library}",
-             " → ".join(escape(t.name or t.id) for t in a.process.tasks.values())) for a in world.apps.values()]
+    rows = [
+        (
+            f"<code>{escape(a.id)}</code>",
+            f"version {a.library}",
+            " → ".join(escape(t.name or t.id) for t in a.process.tasks.values()),
+        )
+        for a in world.apps.values()
+    ]
     return _table(("App", "App library", "Tasks"), rows, "No apps.")
 
 
@@ -74,12 +104,23 @@ def _instance(world: World, record: Record) -> tuple[str, ...]:
         f"{e['dataType']} ({e['size']} B{', locked' if e['locked'] else ''})"
         for e in world.instances.elements(record["guid"])
     )
-    cells = (record["appId"], party.name if party else str(record["party"]), where, elements, record["lastChanged"][:19])
+    cells = (
+        record["appId"],
+        party.name if party else str(record["party"]),
+        where,
+        elements,
+        record["lastChanged"][:19],
+    )
     return (f"<code>{escape(record['id'])}</code>", *(escape(c) for c in cells))
 
 
 def _filing(filing: Record) -> tuple[str, ...]:
-    cells = (filing["app"], filing["submitted"][:19], filing["outcome"] or "not judged", "yes" if filing["deleted"] else "")
+    cells = (
+        filing["app"],
+        filing["submitted"][:19],
+        filing["outcome"] or "not judged",
+        "yes" if filing["deleted"] else "",
+    )
     return (f"<code>{escape(filing['instance'])}</code>", *(escape(c) for c in cells))
 
 

@@ -158,8 +158,9 @@ class ProcessEngine:
         app.behaviour.on_task_start(CaseFile(self.world, app, record["guid"]), task_id)
         self._reload(record)
 
-    def create_forms(self, app: AppFolder, record: Record, who: Principal, task_id: str,
-                     prefill: dict[str, str]) -> None:
+    def create_forms(
+        self, app: AppFolder, record: Record, who: Principal, task_id: str, prefill: dict[str, str]
+    ) -> None:
         """Create the forms that a task's data types make by themselves."""
         if app.library == 9:
             self.world.instances.save(record, self.writer(app, who))
@@ -196,16 +197,33 @@ class ProcessEngine:
             raise HookFailure(f"Signing task {task.id} names no data type for signatures")
         signed = [
             {"dataElementId": e["id"], "sha256Hash": self.world.sha256(e["id"]), "signed": True}
-            for e in self.world.instances.elements(record["guid"]) if e["dataType"] in task.types_to_sign
+            for e in self.world.instances.elements(record["guid"])
+            if e["dataType"] in task.types_to_sign
         ]
-        signee = {"userId": str(who.user_id) if who.user_id else None, "systemUserId": who.system_user_id,
-                  "personNumber": who.person_number, "organisationNumber": who.system_user_org}
-        document = {"id": self.world.instances.new_guid(), "instanceGuid": record["guid"],
-                    "signedTime": self.world.clock.stamp(), "signeeInfo": signee, "dataElementSignatures": signed}
+        signee = {
+            "userId": str(who.user_id) if who.user_id else None,
+            "systemUserId": who.system_user_id,
+            "personNumber": who.person_number,
+            "organisationNumber": who.system_user_org,
+        }
+        document = {
+            "id": self.world.instances.new_guid(),
+            "instanceGuid": record["guid"],
+            "signedTime": self.world.clock.stamp(),
+            "signeeInfo": signee,
+            "dataElementSignatures": signed,
+        }
         reference = {"value": task.id, "relation": GENERATED, "valueType": "Task"}
         content = json.dumps(document, separators=(",", ":")).encode()
-        self.world.instances.add_element(record, task.signature_type, content, who, content_type="application/json",
-                                         filename="signature.json", references=[reference])
+        self.world.instances.add_element(
+            record,
+            task.signature_type,
+            content,
+            who,
+            content_type="application/json",
+            filename="signature.json",
+            references=[reference],
+        )
         record_event(self.world.instances, record, "Signed", who)
 
     def _forget_generated(self, guid: str, task_id: str) -> None:

@@ -48,18 +48,34 @@ def started(process: Process, now: str) -> State:
 
 def start_info(state: State) -> State:
     """Return the state as the event of the start shows it."""
-    start = {"flow": 1, "started": None, "elementId": state["startEvent"], "name": None, "altinnTaskType": None,
-             "ended": None, "validated": UNVALIDATED, "flowType": None}
+    start = {
+        "flow": 1,
+        "started": None,
+        "elementId": state["startEvent"],
+        "name": None,
+        "altinnTaskType": None,
+        "ended": None,
+        "validated": UNVALIDATED,
+        "flowType": None,
+    }
     return state | {"currentTask": start}
 
 
 def at_task(process: Process, state: State, task_id: str, now: str, flow_type: str) -> State:
     """Return the state with the process in a task."""
     task, before = process.tasks[task_id], state["currentTask"]
-    return state | {"currentTask": {
-        "flow": before["flow"] + 1 if before else 2, "started": now, "elementId": task_id, "name": task.name,
-        "altinnTaskType": task.kind, "ended": None, "validated": None, "flowType": flow_type,
-    }}
+    return state | {
+        "currentTask": {
+            "flow": before["flow"] + 1 if before else 2,
+            "started": now,
+            "elementId": task_id,
+            "name": task.name,
+            "altinnTaskType": task.kind,
+            "ended": None,
+            "validated": None,
+            "flowType": flow_type,
+        }
+    }
 
 
 def at_end(state: State, end_event: str, now: str) -> State:

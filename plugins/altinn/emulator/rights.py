@@ -12,8 +12,15 @@ from altinn.emulator.xacml import ACTION, ACTION_ID, LEVEL, LEVEL_ORG, RESOURCE,
 
 SYSTEM_USER_ACTIONS = frozenset({"read", "write", "instantiate", "sign", "confirm", "reject", "delete"})
 LEAVING = {
-    "data": ("write",), "feedback": ("write",), "pdf": ("write",), "eFormidling": ("write",), "fiksArkiv": ("write",),
-    "subformPdf": ("write",), "confirmation": ("confirm",), "signing": ("sign", "write"), "payment": ("pay", "write"),
+    "data": ("write",),
+    "feedback": ("write",),
+    "pdf": ("write",),
+    "eFormidling": ("write",),
+    "fiksArkiv": ("write",),
+    "subformPdf": ("write",),
+    "confirmation": ("confirm",),
+    "signing": ("sign", "write"),
+    "payment": ("pay", "write"),
 }
 
 
@@ -49,8 +56,9 @@ class Rights:
 
     register: Register
 
-    def decide(self, who: Principal, app: AppFolder, party_id: int, action: str,
-               place: tuple[str, str] | None) -> Decision:
+    def decide(
+        self, who: Principal, app: AppFolder, party_id: int, action: str, place: tuple[str, str] | None
+    ) -> Decision:
         """Decide about one action on a party's instance of an app, at a task or an end event."""
         if who.kind == "system_user":
             return Decision(app.behaviour.accepts_system_users and self._system_user_may(who, party_id, action))

@@ -21,15 +21,31 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="altinn-emulator", description="An Altinn in a box, for tests and trials.")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-    parser.add_argument("--apps", type=Path, action="append", default=[], metavar="FOLDER",
-                        help="a folder with apps, laid out like an app's repository; repeatable")
+    parser.add_argument(
+        "--apps",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="a folder with apps, laid out like an app's repository; repeatable",
+    )
     parser.add_argument("--state", type=Path, metavar="FOLDER", help="where to keep the state; without it none is kept")
     parser.add_argument("--seed", type=int, help="make ids repeatable")
-    parser.add_argument("--app-library", type=int, choices=(8, 9), default=8,
-                        help="version of the app library for apps whose folder does not say (default 8)")
+    parser.add_argument(
+        "--app-library",
+        type=int,
+        choices=(8, 9),
+        default=8,
+        help="version of the app library for apps whose folder does not say (default 8)",
+    )
     parser.add_argument("--clients", type=Path, metavar="FILE", help="JSON list of registered clients")
-    parser.add_argument("--authority-delay", type=float, default=2.0, metavar="SECONDS",
-                        help="simulated seconds that an authority takes to answer (default 2)")
+    parser.add_argument(
+        "--authority-delay",
+        type=float,
+        default=2.0,
+        metavar="SECONDS",
+        help="simulated seconds that an authority takes to answer (default 2)",
+    )
     return parser
 
 
@@ -48,8 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
         emulator = Emulator(
-            options.port, host=options.host, apps=options.apps, state=options.state, seed=options.seed,
-            app_library=options.app_library, clients=_clients(options.clients), authority_delay=options.authority_delay,
+            options.port,
+            host=options.host,
+            apps=options.apps,
+            state=options.state,
+            seed=options.seed,
+            app_library=options.app_library,
+            clients=_clients(options.clients),
+            authority_delay=options.authority_delay,
         )
         logging.getLogger("altinn.emulator").info("serving on http://%s:%s", options.host, options.port)
         emulator.serve()

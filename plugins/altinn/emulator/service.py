@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
 
 from altinn.emulator.answers import empty, json_answer, unhandled
 from altinn.emulator.appdata import add_data_routes
 from altinn.emulator.appdescription import add_description_routes
 from altinn.emulator.appinstances import add_instance_routes
-from altinn.emulator.approutes import app_route
 from altinn.emulator.appprocess import add_process_routes
+from altinn.emulator.approutes import app_route
+from altinn.emulator.appvalidation import add_validation_routes
 from altinn.emulator.control import control_routes
 from altinn.emulator.guards import Refused, check_scope
 from altinn.emulator.identity import identity_routes
@@ -24,7 +23,12 @@ from altinn.emulator.knownpaths import known_path
 from altinn.emulator.overview import overview_routes
 from altinn.emulator.routing import Ask, Endpoint, RouteTable, lower_query
 from altinn.emulator.storageapi import add_storage_routes
+from altinn.emulator.storagesearch import add_search_routes
 from altinn.emulator.world import World
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import Message, Receive, Scope, Send
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 ACCESS = logging.getLogger("altinn.emulator.access")
@@ -34,10 +38,12 @@ def build_table() -> RouteTable:
     """Return the endpoints of apps and Storage."""
     table = RouteTable()
     add_storage_routes(table)
+    add_search_routes(table)
     add_description_routes(table)
     add_instance_routes(table)
     add_data_routes(table)
     add_process_routes(table)
+    add_validation_routes(table)
     return table
 
 
@@ -83,8 +89,11 @@ def _no_endpoint(path: str, methods: list[str]) -> Response:
     name = known_path(path)
     if name is not None and (not methods or name.startswith("App: patch")):
         detail = f"{name}: Altinn has this path, the emulator does not."
-        return json_answer({"title": "Not Implemented", "status": 501, "detail": detail}, 501,
-                           "application/problem+json; charset=utf-8")
+        return json_answer(
+            {"title": "Not Implemented", "status": 501, "detail": detail},
+            501,
+            "application/problem+json; charset=utf-8",
+        )
     if methods:
         return empty(405, {"allow": ", ".join(methods)})
     return empty(404)
@@ -131,5 +140,3 @@ def build_service(world: World) -> Journal:
         Route("/{path:path}", Dispatcher(world).respond, methods=METHODS),
     ]
     return Journal(Starlette(routes=routes), world)
-
-

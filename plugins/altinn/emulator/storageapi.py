@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-from typing import Any
-from urllib.parse import parse_qsl, urlencode
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING, Any
 
 from altinn.emulator.answers import JSON, default_problem, empty, json_answer, problem
-from altinn.emulator.appdata import file_answer
 from altinn.emulator.dialects import PLATFORM, READ_STATUS, element_json, instance_json
 from altinn.emulator.events import process_history, record_event
 from altinn.emulator.guards import Refused
+from altinn.emulator.negotiation import file_answer
 from altinn.emulator.rights import actions_to_leave
 from altinn.emulator.routing import Ask, RouteTable
-from altinn.emulator.storagequery import QueryError, filters_of, page_of, shown_to_end_users
 from altinn.emulator.store import Record
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 BASE = "/storage/api/v1/instances"
 ONE = f"{BASE}/{{party:int}}/{{guid:guid}}"
-OWNER_HEADER = "X-Ai-InstanceOwnerIdentifier"
-NO_OWNER = "Either InstanceOwnerPartyId or InstanceOwnerIdentifier need to be defined."
-READ_SCOPES = {"altinn:serviceowner/instances.read", "altinn:serviceowner"}
 
 
 def add_storage_routes(table: RouteTable) -> None:
     """Register Storage's paths."""
-    table.add("GET", BASE, query)
     table.add("GET", ONE, get_instance)
     table.add("GET", f"{BASE}/{{guid:guid}}", get_instance)
     table.add("DELETE", ONE, delete_instance)
@@ -66,18 +61,19 @@ def _permitted(ask: Ask, *actions: str) -> Record:
     return record
 
 
-def _shown(ask: Ask, record: Record, links: tuple[str, ...] = (PLATFORM,)) -> dict[str, Any]:
+def shown(ask: Ask, record: Record, links: tuple[str, ...] = (PLATFORM,)) -> dict[str, Any]:
+    """Return an instance with its data elements, in Storage\'s dialect."""
     elements = ask.world.instances.elements(record["guid"])
     return instance_json(record, elements, ask.base, links=links, numbers=False)
 
 
 def _again(ask: Ask, links: tuple[str, ...] = (PLATFORM,)) -> Response:
-    return json_answer(_shown(ask, _find(ask), links))
+    return json_answer(shown(ask, _find(ask), links))
 
 
 async def get_instance(ask: Ask) -> Response:
     """Return an instance, a deleted one too."""
-    return json_answer(_shown(ask, _permitted(ask, "read")))
+    return json_answer(shown(ask, _permitted(ask, "read")))
 
 
 async def delete_instance(ask: Ask) -> Response:
@@ -95,7 +91,8 @@ async def get_events(ask: Ask) -> Response:
     kinds = {k.lower() for k in ask.request.query_params.getlist("eventTypes") for k in k.split(",") if k}
     begin, end = ask.query.get("from", ""), ask.query.get("to", "9999")
     events = [
-        e for e in ask.world.store.events(record["guid"])
+        e
+        for e in ask.world.store.events(record["guid"])
         if (not kinds or e["eventType"].lower() in kinds) and begin <= e["created"] <= end
     ]
     return json_answer({"instanceEvents": events})
@@ -174,7 +171,8 @@ async def put_substatus(ask: Ask) -> Response:
     if ask.principal.org_code != record["org"]:
         return empty(403)
     if not wanted.get("label"):
-        return json_answer(f"Invalid sub status: {json.dumps(wanted)}. Substatus must be defined and include a label.", 400)
+        text = f"Invalid sub status: {json.dumps(wanted)}. Substatus must be defined and include a label."
+        return json_answer(text, 400)
     ask.world.set_substatus(record, ask.principal, wanted)
     return _again(ask)
 
@@ -222,98 +220,3 @@ async def patch_lock(ask: Ask) -> Response:
     if not ask.world.locks.change(record["guid"], token, seconds):
         return default_problem(409, JSON, detail="The lock is not held with this token.")
     return empty(204)
-
-
-def _owner(ask: Ask) -> int | None:
-    """Return the party whose instances are asked for, -1 for one that nobody knows.
-
-    :raises Refused: 400, named twice or not readable.
-    """
-    party, header = ask.query.get("instanceowner.partyid"), ask.header(OWNER_HEADER)
-    if party is not None and header:
-        raise Refused(json_answer("Both InstanceOwner.PartyId and InstanceOwnerIdentifier cannot be present at the same"
-                                  " time.", 400))
-    if party is not None:
-        if not party.isdigit():
-            errors = {"instanceOwner.partyId": [f"The value '{party}' is not valid."]}
-            title = "One or more validation errors occurred."
-            raise Refused(default_problem(400, JSON, title=title, errors=errors))
-        return int(party)
-    if not header:
-        return None
-    kind, separator, number = header.partition(":")
-    if not separator or kind.lower() not in ("organisation", "person"):
-        raise Refused(json_answer(f"Invalid InstanceOwnerIdentifier: {kind}", 400))
-    register = ask.world.register
-    found = register.organisation(number) if kind.lower() == "organisation" else register.person(number)
-    return found.party_id if found else -1
-
-
-def _check_caller(ask: Ask, owner: int | None) -> None:
-    who = ask.principal
-    if who.kind in ("user", "system_user"):
-        if owner is None:
-            raise Refused(json_answer(NO_OWNER, 400))
-        return
-    if who.kind != "service_owner":
-        raise Refused(empty(400))
-    if not who.scopes & READ_SCOPES:
-        raise Refused(empty(403))
-    org = ask.query.get("org") or ask.query.get("appid", "").partition("/")[0]
-    if not org:
-        raise Refused(json_answer("Org or AppId must be defined.", 400))
-    if org.lower() != who.org_code:
-        raise Refused(empty(403))
-
-
-def _wanted(ask: Ask, owner: int | None) -> list[Record]:
-    app_id, org = ask.query.get("appid"), ask.query.get("org")
-    end_user = ask.principal.kind != "service_owner"
-    pairs = parse_qsl(ask.request.url.query, keep_blank_values=True)
-    filters = filters_of(pairs, ask.principal.org_code)
-    found = []
-    for known in ask.world.store.instances():
-        if owner is not None and known["party"] != owner:
-            continue
-        if (app_id and known["appId"] != app_id) or (org and known["org"] != org):
-            continue
-        if end_user and known["status"]["isHardDeleted"]:
-            continue
-        record = ask.world.instances.get(known["guid"])
-        if record is not None and all(fits(record) for fits in filters):
-            found.append(record)
-    return found
-
-
-def _link(ask: Ask, token: str | None) -> str:
-    pairs = [(k, v) for k, v in parse_qsl(ask.request.url.query, keep_blank_values=True)
-             if k.lower() != "continuationtoken"]
-    if token:
-        pairs.append(("continuationToken", token))
-    return f"{ask.base}{BASE}" + (f"?{urlencode(pairs)}" if pairs else "")
-
-
-async def query(ask: Ask) -> Response:
-    """Find instances; the page is cut before the caller's rights are looked at."""
-    owner = _owner(ask)
-    _check_caller(ask, owner)
-    end_user = ask.principal.kind != "service_owner"
-    self_link = _link(ask, ask.query.get("continuationtoken"))
-    answer: dict[str, Any] = {"totalHits": 0, "count": 0, "self": self_link, "next": None, "instances": []}
-    if end_user and not shown_to_end_users(ask.query):
-        return json_answer(answer)
-    try:
-        page = page_of(_wanted(ask, owner), ask.query)
-    except QueryError as exc:
-        return json_answer(str(exc), 400)
-    for record in page.records:
-        app = ask.world.apps.get(record["appId"].lower())
-        if app is None or not ask.world.rights.may(ask.principal, app, record, "read"):
-            continue
-        shown = _shown(ask, record)
-        if ask.query.get("includedataelements", "true").lower() == "false":
-            shown["data"] = []
-        answer["instances"].append(shown)
-    answer["count"] = len(answer["instances"])
-    answer["next"] = _link(ask, page.token) if page.token else None
-    return json_answer(answer)

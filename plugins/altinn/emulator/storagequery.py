@@ -12,8 +12,18 @@ from altinn.emulator.store import Record
 PAGE = 100
 DATES = ("created", "lastchanged", "visibleafter", "duebefore", "process.ended")
 FLAGS = ("status.isarchived", "status.issoftdeleted", "status.isharddeleted", "process.iscomplete")
+MEMBERS = {
+    "created": "created",
+    "lastchanged": "lastChanged",
+    "visibleafter": "visibleAfter",
+    "duebefore": "dueBefore",
+    "process.ended": "ended",
+}
 OPERATORS: dict[str, Callable[[datetime, datetime], bool]] = {
-    "gt": lambda a, b: a > b, "gte": lambda a, b: a >= b, "lt": lambda a, b: a < b, "lte": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "gte": lambda a, b: a >= b,
+    "lt": lambda a, b: a < b,
+    "lte": lambda a, b: a <= b,
     "eq": lambda a, b: a == b,
 }
 
@@ -42,17 +52,15 @@ def when(text: str) -> datetime:
     if "." in value:
         head, _, rest = value.partition(".")
         digits = rest[: next((i for i, c in enumerate(rest) if not c.isdigit()), len(rest))]
-        value = f"{head}.{digits[:6]:0<6}{rest[len(digits):]}"
+        value = f"{head}.{digits[:6]:0<6}{rest[len(digits) :]}"
     read = datetime.fromisoformat(value)
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
 def _date_of(record: Record, key: str) -> str | None:
-    if key == "process.ended":
-        return (record["process"] or {}).get("ended")
-    name = {"created": "created", "lastchanged": "lastChanged", "visibleafter": "visibleAfter",
-            "duebefore": "dueBefore"}[key]
-    return record[name]
+    holder = (record["process"] or {}) if key == "process.ended" else record
+    found = holder.get(MEMBERS[key])
+    return str(found) if found is not None else None
 
 
 def _date_filter(key: str, expression: str) -> Callable[[Record], bool]:
@@ -78,13 +86,20 @@ def _flag_filter(key: str, value: str) -> Callable[[Record], bool]:
     wanted = value.lower() == "true"
     if key == "process.iscomplete":
         return lambda record: bool((record["process"] or {}).get("ended")) == wanted
-    name = {"status.isarchived": "isArchived", "status.issoftdeleted": "isSoftDeleted",
-            "status.isharddeleted": "isHardDeleted"}[key]
+    name = {
+        "status.isarchived": "isArchived",
+        "status.issoftdeleted": "isSoftDeleted",
+        "status.isharddeleted": "isHardDeleted",
+    }[key]
     return lambda record: bool(record["status"][name]) == wanted
 
 
 def _confirmed_by(record: Record, org: str) -> bool:
     return any(c["stakeholderId"] == org for c in record["completeConfirmations"] or ())
+
+
+def _confirmed_filter(org: str, wanted: bool) -> Callable[[Record], bool]:
+    return lambda record: _confirmed_by(record, org) == wanted
 
 
 def _simple_filter(key: str, value: str) -> Callable[[Record], bool] | None:
@@ -124,8 +139,7 @@ def filters_of(pairs: Iterable[tuple[str, str]], org: str | None) -> list[Callab
         elif key in FLAGS:
             found.append(_flag_filter(key, value))
         elif key == "confirmed" and org:
-            wanted = value.lower() == "true"
-            found.append(lambda r, w=wanted: _confirmed_by(r, org) == w)
+            found.append(_confirmed_filter(org, value.lower() == "true"))
         else:
             simple = _simple_filter(key, value)
             if simple is not None:

@@ -18,10 +18,19 @@ def _alternatives(category: str, attribute: str, values: tuple[str, ...]) -> tup
 def template_policy(org: str, app: str, process: Process) -> Policy:
     """Return the template's policy: managers and the person itself may do everything, the owner its part."""
     here = (Match(RESOURCE, "urn:altinn:org", org, False), Match(RESOURCE, "urn:altinn:app", app, False))
-    actions = {a for task in process.tasks.values() for a in (*(n for n, _ in task.actions), *BY_KIND.get(task.kind, ()))}
+    actions = {
+        a for task in process.tasks.values() for a in (*(n for n, _ in task.actions), *BY_KIND.get(task.kind, ()))
+    }
     every = (*EVERYWHERE, *sorted(actions - set(EVERYWHERE)))
-    people = Rule(True, (_alternatives(SUBJECT, "urn:altinn:rolecode", ROLES), (here,),
-                         _alternatives(ACTION, ACTION_ID, every)))
-    owner = Rule(True, (_alternatives(SUBJECT, "urn:altinn:org", (org,)), (here,),
-                        _alternatives(ACTION, ACTION_ID, (*every, "complete"))))
+    people = Rule(
+        True, (_alternatives(SUBJECT, "urn:altinn:rolecode", ROLES), (here,), _alternatives(ACTION, ACTION_ID, every))
+    )
+    owner = Rule(
+        True,
+        (
+            _alternatives(SUBJECT, "urn:altinn:org", (org,)),
+            (here,),
+            _alternatives(ACTION, ACTION_ID, (*every, "complete")),
+        ),
+    )
     return Policy((people, owner), LEVEL, LEVEL)

@@ -12,15 +12,24 @@ from altinn.emulator.multipartbody import filename_of, parameters
 OCTET_STREAM = "application/octet-stream"
 FORBIDDEN = set('"<>|:*?\\/') | {chr(n) for n in range(32)}
 KNOWN_TYPES = {
-    ".xml": ("application/xml", "text/xml"), ".pdf": ("application/pdf",), ".txt": ("text/plain",),
-    ".csv": ("text/csv",), ".json": ("application/json",), ".png": ("image/png",), ".jpg": ("image/jpeg",),
-    ".jpeg": ("image/jpeg",), ".zip": ("application/zip", "application/x-zip-compressed"),
+    ".xml": ("application/xml", "text/xml"),
+    ".pdf": ("application/pdf",),
+    ".txt": ("text/plain",),
+    ".csv": ("text/csv",),
+    ".json": ("application/json",),
+    ".png": ("image/png",),
+    ".jpg": ("image/jpeg",),
+    ".jpeg": ("image/jpeg",),
+    ".zip": ("application/zip", "application/x-zip-compressed"),
     ".docx": ("application/vnd.openxmlformats-officedocument.wordprocessingml.document",),
     ".xlsx": ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",),
     ".pptx": ("application/vnd.openxmlformats-officedocument.presentationml.presentation",),
-    ".odt": ("application/vnd.oasis.opendocument.text",), ".ods": ("application/vnd.oasis.opendocument.spreadsheet",),
-    ".odp": ("application/vnd.oasis.opendocument.presentation",), ".doc": ("application/msword",),
-    ".xls": ("application/vnd.ms-excel",), ".ppt": ("application/vnd.ms-powerpoint",),
+    ".odt": ("application/vnd.oasis.opendocument.text",),
+    ".ods": ("application/vnd.oasis.opendocument.spreadsheet",),
+    ".odp": ("application/vnd.oasis.opendocument.presentation",),
+    ".doc": ("application/msword",),
+    ".xls": ("application/vnd.ms-excel",),
+    ".ppt": ("application/vnd.ms-powerpoint",),
 }
 
 
@@ -34,9 +43,8 @@ class Fault:
 
 def mime_types(filename: str) -> tuple[str, ...]:
     """Return the MIME types that go with a file name's extension."""
-    extension = filename[filename.rfind("."):].lower()
-    guessed = KNOWN_TYPES.get(extension) or (mimetypes.types_map.get(extension, OCTET_STREAM),)
-    return guessed
+    extension = filename[filename.rfind(".") :].lower()
+    return KNOWN_TYPES.get(extension) or (mimetypes.types_map.get(extension, OCTET_STREAM),)
 
 
 def stored_name(filename: str) -> str:
@@ -80,12 +88,16 @@ def _check_type(data_type: DataType, filename: str, content_type: str | None) ->
         return _invalid("InvalidFileNameFormat", "Content-Type header must be included in request.")
     fitting = mime_types(filename)
     if content_type not in fitting and content_type != OCTET_STREAM:
-        text = (f"Content type header {content_type} does not match mime type {fitting[0]} for uploaded file."
-                " Please fix header or upload another file.")
+        text = (
+            f"Content type header {content_type} does not match mime type {fitting[0]} for uploaded file."
+            " Please fix header or upload another file."
+        )
         return _invalid("InvalidFileNameFormat", text)
     if content_type not in data_type.content_types and OCTET_STREAM not in data_type.content_types:
-        text = (f"Invalid content type: {content_type}. Please try another file. Permitted content types include: "
-                f"{', '.join(data_type.content_types)}")
+        text = (
+            f"Invalid content type: {content_type}. Please try another file. Permitted content types include: "
+            f"{', '.join(data_type.content_types)}"
+        )
         return _invalid("ContentTypeNotAllowed", text)
     return None
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING, Any
 
 from altinn.emulator.answers import JSON, json_answer, problem
 from altinn.emulator.guards import Refused
@@ -13,15 +11,23 @@ from altinn.emulator.routing import Ask
 from altinn.emulator.store import Record
 from altinn.emulator.workflows import Workflow
 
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
 MOVING = "Something went wrong while moving to the next task."
 STEP_FAILED = "A workflow step failed while performing the process action."
 TIMED_OUT = "Timeout while waiting for workflows to complete."
 INITIALIZATION = "Instance initialization failed."
 REFUSED_CONNECTION = "Connection refused (localhost:9090)"
-NOT_ACCEPTED = ("Runtime submitted the initial workflow, but could not determine whether the workflow engine accepted it."
-                " Inspect the instance and workflow state before retrying instance creation.")
-ACCEPTED = ("The workflow engine accepted the initial workflow, but the workflow failed before instance initialization"
-            " completed. Do not create a duplicate instance; resolve the workflow failure and call the resume endpoint.")
+NOT_ACCEPTED = (
+    "Runtime submitted the initial workflow, but could not determine whether the workflow engine accepted"
+    " it. Inspect the instance and workflow state before retrying instance creation."
+)
+ACCEPTED = (
+    "The workflow engine accepted the initial workflow, but the workflow failed before instance initialization"
+    " completed. Do not create a duplicate instance; resolve the workflow failure and call the resume"
+    " endpoint."
+)
 HIDDEN = ("occurredAt", "message")
 
 
@@ -62,15 +68,22 @@ def busy(workflow: Workflow | None) -> Response | None:
         return None
     if workflow.failed:
         detail = "The current task has a failed workflow that must be resumed before it can continue."
-        return problem(409, "Task must be resumed before it can continue.", detail, validationIssues=None,
-                       processNextState="resumeRequired")
+        return problem(
+            409,
+            "Task must be resumed before it can continue.",
+            detail,
+            validationIssues=None,
+            processNextState="resumeRequired",
+        )
     return retrying()
 
 
 def retrying() -> Response:
     """Return the refusal while the engine is at work."""
-    detail = ("The current task is still being processed by the workflow engine. Wait for automatic retries to finish"
-              " before trying again.")
+    detail = (
+        "The current task is still being processed by the workflow engine. Wait for automatic retries to finish"
+        " before trying again."
+    )
     return problem(409, "Task is still being processed.", detail, validationIssues=None, processNextState="retrying")
 
 
@@ -97,10 +110,16 @@ def _names(record: Record) -> dict[str, Any]:
 
 def creation_unknown(record: Record) -> Response:
     """Answer a creation whose workflow may or may not have reached the engine."""
-    body = {"title": INITIALIZATION, "status": 500, "detail": NOT_ACCEPTED,
-            "initializationState": "workflowAcceptanceUnknown", "recommendedAction": "inspectInstance",
-            "instanceDeleted": False, "workflowSubmissionFailureKind": "unknown",
-            "workflowCollectionKey": record["guid"]}
+    body = {
+        "title": INITIALIZATION,
+        "status": 500,
+        "detail": NOT_ACCEPTED,
+        "initializationState": "workflowAcceptanceUnknown",
+        "recommendedAction": "inspectInstance",
+        "instanceDeleted": False,
+        "workflowSubmissionFailureKind": "unknown",
+        "workflowCollectionKey": record["guid"],
+    }
     return json_answer(body | _names(record), 500, JSON)
 
 
@@ -109,12 +128,23 @@ def creation_failed(record: Record, workflow: Workflow | None) -> Response:
     failure: dict[str, Any] = {"kind": "timeout"}
     if workflow is not None and workflow.failed and workflow.failure:
         kept = {k: v for k, v in workflow.failure.items() if k not in HIDDEN}
-        error = {"timestamp": workflow.failure["occurredAt"], "message": workflow.failure["message"],
-                 "httpStatusCode": 422, "wasRetryable": False}
+        error = {
+            "timestamp": workflow.failure["occurredAt"],
+            "message": workflow.failure["message"],
+            "httpStatusCode": 422,
+            "wasRetryable": False,
+        }
         retry = {k: kept.pop(k) for k in ("retryAction", "retryTargetWorkflowId")}
         failure = {**kept, "lastError": error, **retry}
     resume = {"method": "POST", "path": f"/{record['appId']}/instances/{record['id']}/process/resume"}
-    body = {"title": INITIALIZATION, "status": 500, "detail": ACCEPTED, "initializationState": "workflowFailed",
-            "recommendedAction": "resumeCurrentTask", "resumeEndpoint": resume, "workflowAccepted": True,
-            "workflowFailure": failure}
+    body = {
+        "title": INITIALIZATION,
+        "status": 500,
+        "detail": ACCEPTED,
+        "initializationState": "workflowFailed",
+        "recommendedAction": "resumeCurrentTask",
+        "resumeEndpoint": resume,
+        "workflowAccepted": True,
+        "workflowFailure": failure,
+    }
     return json_answer(body | _names(record), 500, JSON)

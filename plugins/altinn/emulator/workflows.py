@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 START_HOOK, END_HOOK, PROCESS_END_HOOK = "OnTaskStartingHook", "OnTaskEndingHook", "OnProcessEndingHook"
 SERVICE, COMMIT, FORMS = "ExecuteServiceTask", "SaveProcessState", "CreateForms"
-CREATION = ((START_HOOK, 2), (FORMS, 3))
-TO_TASK = ((END_HOOK, 2), (COMMIT, 6), (START_HOOK, 8), (FORMS, 9))
-TO_SERVICE = (*TO_TASK, (SERVICE, 11))
-TO_END = ((END_HOOK, 2), (PROCESS_END_HOOK, 5), (COMMIT, 6))
+Steps = tuple[tuple[str, int], ...]
+CREATION: Steps = ((START_HOOK, 2), (FORMS, 3))
+TO_TASK: Steps = ((END_HOOK, 2), (COMMIT, 6), (START_HOOK, 8), (FORMS, 9))
+TO_SERVICE: Steps = (*TO_TASK, (SERVICE, 11))
+TO_END: Steps = ((END_HOOK, 2), (PROCESS_END_HOOK, 5), (COMMIT, 6))
 TOTALS = {CREATION: 6, TO_TASK: 11, TO_SERVICE: 12, TO_END: 8}
 FIRST_RETRY, PARKED_AFTER = 0.01, 0.03
 
@@ -104,8 +105,15 @@ class WorkflowEngine:
     def _save(self, workflow: Workflow) -> None:
         self._world.store.put_workflow(workflow.guid, json.dumps(asdict(workflow)))
 
-    def submit(self, record: Record, who: Principal, source: str, target: str, action: str | None,
-               prefill: dict[str, str] | None = None) -> Workflow:
+    def submit(
+        self,
+        record: Record,
+        who: Principal,
+        source: str,
+        target: str,
+        action: str | None,
+        prefill: dict[str, str] | None = None,
+    ) -> Workflow:
         """Enqueue a transition, or the creation of the first task's data when `source` is the start event."""
         app = self._app(record)
         ends = target in app.process.ends
@@ -114,9 +122,17 @@ class WorkflowEngine:
             steps = CREATION
         caller = asdict(who) | {"scopes": sorted(who.scopes)}
         workflow = Workflow(
-            id=self._world.instances.new_guid(), guid=record["guid"], source=source, target=target, ends=ends,
-            action=action, who=caller, steps=[list(s) for s in steps], total=TOTALS[steps],
-            started=self._world.clock.stamp().replace("Z", "+00:00"), prefill=prefill or {},
+            id=self._world.instances.new_guid(),
+            guid=record["guid"],
+            source=source,
+            target=target,
+            ends=ends,
+            action=action,
+            who=caller,
+            steps=[list(s) for s in steps],
+            total=TOTALS[steps],
+            started=self._world.clock.stamp().replace("Z", "+00:00"),
+            prefill=prefill or {},
         )
         self._save(workflow)
         self.run(record["guid"])
@@ -226,11 +242,16 @@ class WorkflowEngine:
     def _failed(self, workflow: Workflow, error: HookFailure) -> None:
         workflow.failed, workflow.retrying = True, False
         workflow.failure = {
-            "kind": "stepFailed", "workflowId": workflow.id,
+            "kind": "stepFailed",
+            "workflowId": workflow.id,
             "workflowOperationId": f"Process next: {workflow.source} -> {workflow.target}",
-            "stepOperationId": workflow.steps[workflow.at][0], "commandType": "app", "retryCount": 0,
-            "occurredAt": self._world.clock.stamp().replace("Z", "+00:00"), "message": str(error),
-            "retryAction": "resumeWorkflow", "retryTargetWorkflowId": workflow.id,
+            "stepOperationId": workflow.steps[workflow.at][0],
+            "commandType": "app",
+            "retryCount": 0,
+            "occurredAt": self._world.clock.stamp().replace("Z", "+00:00"),
+            "message": str(error),
+            "retryAction": "resumeWorkflow",
+            "retryTargetWorkflowId": workflow.id,
         }
         self._save(workflow)
 

@@ -14,9 +14,9 @@ from altinn.emulator.appfolder import AppFolder, load_apps
 from altinn.emulator.behaviour import Form, Settings
 from altinn.emulator.casefile import CaseFile
 from altinn.emulator.clock import SimulatedClock
+from altinn.emulator.events import record_event
 from altinn.emulator.formcodec import set_field
 from altinn.emulator.formschema import FormModel
-from altinn.emulator.events import record_event
 from altinn.emulator.identity import Identity, Principal, RegisterDirectory, SqliteIdentityStore
 from altinn.emulator.instances import Instances
 from altinn.emulator.locks import Locks
@@ -147,8 +147,14 @@ class World:
     def note_request(self, method: str, path: str, status: int) -> None:
         """Append a request to the journal, and make everything written so far last."""
         found = INSTANCE_PATH.search(path)
-        entry = {"time": self.clock.stamp(), "method": method, "path": path, "status": status,
-                 "instance": found[0].lower() if found else None, "fault": None}
+        entry = {
+            "time": self.clock.stamp(),
+            "method": method,
+            "path": path,
+            "status": status,
+            "instance": found[0].lower() if found else None,
+            "fault": None,
+        }
         self.store.add_journal(entry)
         self.store.commit()
 

@@ -17,10 +17,23 @@ LEVEL = "urn:altinn:minimum-authenticationlevel"
 LEVEL_ORG = "urn:altinn:minimum-authenticationlevel-org"
 COMBINING = "deny-overrides"
 KNOWN_ATTRIBUTES = {
-    SUBJECT: {"urn:altinn:rolecode", "urn:altinn:org", "urn:altinn:accesspackage", "urn:altinn:userid",
-              "urn:altinn:partyid", "urn:altinn:systemuser:uuid"},
-    RESOURCE: {"urn:altinn:org", "urn:altinn:app", "urn:altinn:task", "urn:altinn:end-event", "urn:altinn:partyid",
-               "urn:altinn:appresource", "urn:altinn:resource"},
+    SUBJECT: {
+        "urn:altinn:rolecode",
+        "urn:altinn:org",
+        "urn:altinn:accesspackage",
+        "urn:altinn:userid",
+        "urn:altinn:partyid",
+        "urn:altinn:systemuser:uuid",
+    },
+    RESOURCE: {
+        "urn:altinn:org",
+        "urn:altinn:app",
+        "urn:altinn:task",
+        "urn:altinn:end-event",
+        "urn:altinn:partyid",
+        "urn:altinn:appresource",
+        "urn:altinn:resource",
+    },
     ACTION: {ACTION_ID},
 }
 
@@ -101,9 +114,13 @@ def _rule(element: ElementTree.Element) -> Rule:
         if child.tag not in (f"{XACML}Target", f"{XACML}Description"):
             raise PolicyError(f"policy.xml: rule {name} holds {child.tag.rpartition('}')[2]}, which is not known")
     target = element.find(f"{XACML}Target")
-    groups = [] if target is None else [
-        tuple(tuple(_match(m, name) for m in every) for every in some) for some in target.findall(f"{XACML}AnyOf")
-    ]
+    groups = (
+        []
+        if target is None
+        else [
+            tuple(tuple(_match(m, name) for m in every) for every in some) for some in target.findall(f"{XACML}AnyOf")
+        ]
+    )
     return Rule(element.get("Effect") == "Permit", tuple(groups))
 
 

@@ -1,0 +1,40 @@
+"""How a data element's content is answered: as a file, or as the kind of form that is accepted."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from altinn.emulator.store import Record
+
+XML, JSON_TYPE = "application/xml", "application/json"
+
+
+def file_answer(element: Record, content: bytes) -> Response:
+    """Answer with a file's bytes, its type and its name."""
+    headers = {"content-type": element["contentType"] or "application/octet-stream"}
+    name = element["filename"]
+    if name:
+        plain = "".join(c if " " <= c <= "~" and c not in '"\\' else "_" for c in name)
+        quoted = plain if plain.replace("-", "").replace(".", "").replace("_", "").isalnum() else f'"{plain}"'
+        headers["content-disposition"] = f"attachment; filename={quoted}; filename*=UTF-8''{quote(name, safe='')}"
+    return Response(content, 200, headers)
+
+
+def prefers_xml(accept: str) -> bool:
+    """Say whether an Accept header asks for XML rather than JSON."""
+    ranked: list[tuple[float, int, str]] = []
+    for position, item in enumerate(accept.split(",")):
+        kind, *options = (part.strip() for part in item.split(";"))
+        quality = next((o[2:] for o in options if o.startswith("q=")), "1")
+        try:
+            ranked.append((-float(quality), position, kind.lower()))
+        except ValueError:
+            ranked.append((0.0, position, kind.lower()))
+    for _, _, kind in sorted(ranked):
+        if kind in (XML, "text/xml"):
+            return True
+        if kind in (JSON_TYPE, "text/json", "*/*", "application/*"):
+            return False
+    return False
