@@ -88,8 +88,10 @@ def show_failure(api: AirflowApi, console: Console, dag_id: str, run_id: str) ->
 
 def _event_lines(event: Mapping[str, Any]) -> list[str]:
     """Return an event of a task log as lines: level and text, then what exception there was."""
-    level = f"{str(event['level']).upper():<8}" if event.get("level") else ""
-    lines = [f"{level}{printable(event.get('event', ''))}"]
+    text = printable(event.get("event", ""))
+    if not event.get("level") or text.startswith("::"):
+        return []  # markers for folding in Airflow's pages
+    lines = [f"{str(event['level']).upper():<8}{text}"]
     for error in event.get("error_detail") or ():
         if isinstance(error, Mapping):
             lines.append(f"{error.get('exc_type', '')}: {printable(error.get('exc_value', ''))}")

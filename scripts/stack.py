@@ -97,6 +97,7 @@ class Stack:
         self._launch("emulator", self._emulator_command(ports["emulator"], identity), base)
         if migration:
             self._finish(migration)
+        self.console.step("Starting Airflow: API server, scheduler, DAG processor, triggerer")
         for name, options in _SERVICES.items():
             self._launch(name, [str(_BINARIES / "airflow"), name, *options], environment)
         endpoints = self._endpoints(ports, secrets)
