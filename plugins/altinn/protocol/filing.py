@@ -72,7 +72,7 @@ class FilingKey:
                 f"period {str(period)[:60]!r} cannot be a filing key: use letters, digits, '-' and '.', at most 32, "
                 "for example '2026-T5'"
             )
-        if kind not in ("main", "correction") or (kind == "correction") != (correction > 0):
+        if kind not in ("main", "correction") or correction < 0 or (kind == "correction") != (correction > 0):
             raise AltinnInputError(
                 f"kind {kind!r} with correction number {correction}: use kind='main' without a number, or "
                 "kind='correction' with correction_number=1, 2 …"
@@ -87,6 +87,12 @@ class FilingKey:
     def stamps(self) -> dict[str, str]:
         """Return the `dataValues` that carry the key."""
         return dict(zip(STAMP_NAMES, (STAMP_VERSION, self.period, self.kind), strict=True))
+
+    def covers(self, instance: Instance) -> bool:
+        """Whether an instance is of this app and this owner, so that a server that ignores a filter does no harm."""
+        return instance.app_id == str(self.app_id) and self.owner.matches(
+            party_id=instance.id.party, organisation_number=instance.organisation_number
+        )
 
     def is_on(self, instance: Instance) -> bool:
         """Whether an instance carries this key."""
@@ -140,9 +146,10 @@ class Filing:
         :raises AltinnForeignInstanceError: somebody else made an instance of this period.
         :raises AltinnAmbiguousError: more than one instance of this key has been delivered.
         """
-        seen = yield from self._scan()
+        scanned = yield from self._scan()
+        seen = [i for i in scanned if self.key.covers(i) and (is_delivered(i) or not i.is_hard_deleted)]
         yield from self._refuse_foreign([i for i in seen if not self.key.is_on(i)])
-        ours = [i for i in seen if self.key.is_on(i) and not i.is_hard_deleted]
+        ours = [i for i in seen if self.key.is_on(i)]
         chosen = choose(ours)
         if chosen is None:
             return None
@@ -164,14 +171,30 @@ class Filing:
         if found is not None:
             self.report(f"adopted {found.instance.id} for {self.key}: {found.instance.process.where}")
             return found
-        created = yield from self._create(values)
-        survivor = yield from self.find()
-        if survivor is None:
-            survivor = Filed(created, created=True)
+        try:
+            created = yield from self._create(values)
+        except _PERHAPS_DONE as exc:
+            self.report(f"the creation for {self.key} got no clean answer ({type(exc).__name__}): looking for it")
+            return (yield from self._look_for_lost_creation(exc))
+        survivor = yield from self._look_after(created)
         if survivor.instance.id != created.id:
             self.report(f"{created.id} is left alone: {survivor.instance.id} is older or delivered")
             return survivor
         return Filed(created, created=True, others=survivor.others)
+
+    def _look_after(self, created: Instance) -> Flow[Filed]:
+        """Look until the own instance shows: a query that does not show it yet hides those of others as well."""
+        for pause in (0.0, *_pauses(self.settle)):
+            if pause:
+                yield Sleep(pause, f"{created.id} does not show in the query yet")
+            survivor = yield from self.find()
+            if survivor is not None and str(created.id) in (str(survivor.instance.id), *survivor.others):
+                return survivor
+        raise AltinnFilingError(
+            f"{created.id} was made for {self.key}, but the query does not show it after {self.settle:.0f} s, so it "
+            "could not be found again after a failure: see whether this identity may read the owner's instances",
+            [str(created.id)],
+        )
 
     def _values(self, data_values: Mapping[str, str]) -> dict[str, str]:
         taken = sorted(name for name in data_values if name in STAMP_NAMES or name == HASH_STAMP)
@@ -182,11 +205,7 @@ class Filing:
         return {**{str(k): str(v) for k, v in data_values.items()}, **self.key.stamps()}
 
     def _create(self, values: Mapping[str, str]) -> Flow[Instance]:
-        try:
-            created = yield from self.session.perform(self.app.create(self.key.owner, values))
-        except _PERHAPS_DONE as exc:
-            self.report(f"the creation for {self.key} got no clean answer ({type(exc).__name__}): looking for it")
-            return (yield from self._look_for_lost_creation(exc))
+        created = yield from self.session.perform(self.app.create(self.key.owner, values))
         missing = [name for name, value in values.items() if created.stamps.get(name) != value]
         if missing:
             raise AltinnFilingError(
@@ -197,7 +216,7 @@ class Filing:
         self.report(f"created {created.id} for {self.key}")
         return created
 
-    def _look_for_lost_creation(self, cause: Exception) -> Flow[Instance]:
+    def _look_for_lost_creation(self, cause: Exception) -> Flow[Filed]:
         waited = 0.0
         for pause in (0.0, *_pauses(self.settle)):
             if pause:
@@ -205,8 +224,8 @@ class Filing:
                 waited += pause
             found = yield from self.find()
             if found is not None:
-                self.report(f"found {found.instance.id}: the lost creation had been made")
-                return found.instance
+                self.report(f"found {found.instance.id}: made by the lost creation, or by somebody else")
+                return found
         raise AltinnUnknownOutcomeError(
             f"the creation for {self.key} got no clean answer and no instance shows within {waited:.0f} s; a retry "
             f"looks again before it creates. Cause: {cause}"
@@ -257,17 +276,23 @@ class Filing:
             pages += 1
 
     def _refuse_foreign(self, instances: Sequence[Instance]) -> Flow[None]:
-        unstamped = [i for i in instances if "filingversion" not in i.stamps and not i.is_soft_deleted]
-        if not unstamped or self.on_foreign == "ignore":
+        """Stop at instances of this period without our stamp, or with a stamp of a version that is not known here."""
+        if self.on_foreign == "ignore":
             return
-        if self.period_of is None:
-            self.report(f"{len(unstamped)} instance(s) without a stamp; their period is not looked at")
-            return
-        foreign = []
-        for instance in unstamped:
-            period = yield from self.period_of(instance)
+        others = [i for i in instances if i.stamps.get(STAMP_NAMES[0]) != STAMP_VERSION]
+        foreign, unread = [], 0
+        for instance in (i for i in others if is_delivered(i) or not i.is_soft_deleted):
+            if STAMP_NAMES[0] in instance.stamps:
+                period = instance.stamps.get(STAMP_NAMES[1])
+            elif self.period_of is not None:
+                period = yield from self.period_of(instance)
+            else:
+                unread += 1
+                continue
             if period is None or period == self.key.period:
                 foreign.append(str(instance.id))
+        if unread:
+            self.report(f"{unread} instance(s) without a stamp; their period is not looked at")
         if foreign:
             raise AltinnForeignInstanceError(
                 f"somebody else made an instance for {self.key}, or one whose period cannot be read: "

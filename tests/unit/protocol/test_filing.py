@@ -1,0 +1,490 @@
+"""Adopt, create, or stop: one instance stands for a key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from altinn.exceptions import (
+    AltinnAmbiguousError,
+    AltinnFilingError,
+    AltinnForbiddenError,
+    AltinnForeignInstanceError,
+    AltinnInputError,
+    AltinnRefusedError,
+    AltinnUnknownOutcomeError,
+)
+from altinn.protocol.app_api import App
+from altinn.protocol.filing import Filed, Filing, FilingKey, choose, is_delivered, refuse_taken_stamps
+from altinn.protocol.identifiers import AppId, InstanceOwner
+from altinn.protocol.model import Instance
+from altinn.protocol.storage_api import Storage
+from altinn.protocol.wire import Flow, Sleep
+from tests.unit.protocol import recorded_answers as recorded
+from tests.unit.protocol.flow_driver import Client, session
+from tests.unit.protocol.remote_altinn import APP_BASE, OWNER, PARTY, PLATFORM, Kept, RemoteAltinn
+
+COMPANY = InstanceOwner(organisation_number=OWNER)
+KEY = FilingKey.of(AppId("ttd", "basic"), COMPANY, "2026-T5", "main", 0)
+CREATE = "POST /ttd/basic/instances"
+WITH_FEEDBACK = (("Task_1", "data"), ("Task_2", "confirmation"), ("Task_3", "feedback"))
+
+
+def filing(**more: Any) -> Filing:
+    fields = {"settle": 2.0, "key": KEY, **more}
+    return Filing(session=session(), app=App(APP_BASE), storage=Storage(PLATFORM), **fields)
+
+
+def file(remote: RemoteAltinn, **more: Any) -> tuple[Filed, Client]:
+    client = Client(remote)
+    return client.run(filing(**more).find_or_create({})), client
+
+
+def creations(client: Client) -> int:
+    return client.sent.count(CREATE)
+
+
+# -- the key
+
+
+def test_a_key_is_normalised_and_stamped() -> None:
+    key = FilingKey.of(AppId("ttd", "basic"), COMPANY, " 2026-t5 ", "correction", 2)
+    assert key.stamps() == {"filingversion": "1", "filingperiod": "2026-T5", "filingkind": "correction-2"}
+    assert str(key) == "ttd/basic, organisation 974760673, 2026-T5, correction-2"
+    assert KEY.stamps()["filingkind"] == "main"
+
+
+@pytest.mark.parametrize(
+    "period", ["", " ", "2026 T5", "2026/T5", "-T5", "x" * 33, "2026\nT5", "{{ params.period }}", "å"]
+)
+def test_a_period_that_cannot_be_a_key_is_refused(period: str) -> None:
+    with pytest.raises(AltinnInputError, match="cannot be a filing key"):
+        FilingKey.of(AppId("ttd", "basic"), COMPANY, period, "main", 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"), [("main", 1), ("main", -1), ("correction", 0), ("correction", -1), ("Main", 0), ("", 0)]
+)
+def test_a_kind_and_its_number_fit_together(kind: str, number: int) -> None:
+    with pytest.raises(AltinnInputError, match="kind="):
+        FilingKey.of(AppId("ttd", "basic"), COMPANY, "2026-T5", kind, number)
+
+
+# -- adopt and create
+
+
+def test_nothing_there_is_created_with_its_stamps_and_looked_at_again() -> None:
+    remote = RemoteAltinn()
+    filed, client = file(remote)
+    assert filed.created
+    assert remote.instances[filed.instance.id.guid].stamps == KEY.stamps()
+    query = "GET /storage/api/v1/instances"
+    assert [line for line in client.sent if line in (CREATE, query)] == [query, CREATE, query]
+
+
+def test_what_the_app_wants_is_stamped_beside_the_key() -> None:
+    remote = RemoteAltinn()
+    client = Client(remote)
+    filed = client.run(filing().find_or_create({"inntektsaar": "2026"}, {"filingsha256": "ab"}))
+    assert filed.instance.stamps == {**KEY.stamps(), "inntektsaar": "2026", "filingsha256": "ab"}
+
+
+@pytest.mark.parametrize("name", ["filingversion", "filingperiod", "filingkind", "filingsha256"])
+def test_data_values_must_not_touch_the_key(name: str) -> None:
+    client = Client(RemoteAltinn())
+    with pytest.raises(AltinnInputError, match=name):
+        client.run(filing().find_or_create({name: "x", "other": "y"}))
+    assert client.sent == []
+
+
+def test_a_second_run_adopts_what_the_first_one_made() -> None:
+    remote = RemoteAltinn()
+    first, _ = file(remote)
+    second, client = file(remote)
+    assert (second.instance.id, second.created, creations(client)) == (first.instance.id, False, 0)
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        {"filingversion": "1", "filingperiod": "2026-T4", "filingkind": "main"},
+        {"filingversion": "1", "filingperiod": "2026-T5", "filingkind": "correction-1"},
+    ],
+)
+def test_another_key_is_not_adopted(stamps: dict[str, str]) -> None:
+    remote = RemoteAltinn()
+    remote.make(stamps)
+    filed, _ = file(remote)
+    assert filed.created
+    assert filed.others == ()
+
+
+@pytest.mark.parametrize("stranger", [{"app": "ttd/other"}, {"party": "59999999"}])
+def test_a_server_that_ignores_a_filter_does_no_harm(stranger: dict[str, str]) -> None:
+    remote = RemoteAltinn()
+    kept = remote.make(KEY.stamps(), **stranger)
+    kept.party, kept.app = PARTY, "ttd/basic"  # What the query goes by.
+    shown = remote._shown
+
+    def of_a_stranger(row: Kept, *, storage: bool) -> dict[str, Any]:
+        body = shown(row, storage=storage)
+        if row is kept:
+            party = stranger.get("party", PARTY)
+            body |= {"id": f"{party}/{row.guid}", "appId": stranger.get("app", "ttd/basic")}
+            body["instanceOwner"] = {
+                "partyId": party,
+                "organisationNumber": "991825827" if "party" in stranger else OWNER,
+            }
+        return body
+
+    remote._shown = of_a_stranger  # type: ignore[method-assign]
+    filed, _ = file(remote)
+    assert filed.created
+    assert filed.instance.id.guid != kept.guid
+
+
+def test_one_companys_filings_are_asked_for_by_its_number() -> None:
+    _, client = file(RemoteAltinn())
+    assert client.requests[0].headers["X-Ai-InstanceOwnerIdentifier"] == f"Organisation:{OWNER}"
+
+
+# -- one survivor
+
+
+def test_the_oldest_draft_stands_for_the_key_whatever_its_id() -> None:
+    remote = RemoteAltinn()
+    oldest, younger = remote.make(KEY.stamps()), remote.make(KEY.stamps())
+    assert younger.id < oldest.id
+    filed, _ = file(remote)
+    assert (str(filed.instance.id), filed.others) == (oldest.id, (younger.id,))
+
+
+def test_of_two_creators_at_once_the_younger_gives_way() -> None:
+    remote = RemoteAltinn()
+    remote.meanwhile("POST", "/instances$", lambda: remote.make(KEY.stamps()))
+    filed, client = file(remote)
+    assert creations(client) == 1
+    assert not filed.created
+    assert len(filed.others) == 1
+    assert filed.instance.created < remote.instances[filed.others[0].partition("/")[2]].created
+
+
+def test_an_instance_that_shows_late_is_waited_for_because_others_may_be_late_too() -> None:
+    remote = RemoteAltinn(lag=3)
+    filed, client = file(remote)
+    assert filed.created
+    assert client.sleeps == [0.5, 1.0, 0.5]
+
+
+def test_an_instance_that_never_shows_stops_the_run() -> None:
+    remote = RemoteAltinn(lag=99)
+    with pytest.raises(AltinnFilingError, match="may read the owner's instances") as caught:
+        file(remote)
+    assert list(caught.value.instance_ids) == [next(iter(remote.instances.values())).id]
+
+
+def test_what_is_delivered_wins_over_an_older_draft() -> None:
+    remote = RemoteAltinn()
+    remote.make(KEY.stamps())
+    remote.make(KEY.stamps(), task=1)
+    delivered = remote.make(KEY.stamps())
+    remote.move(delivered)
+    remote.move(delivered)
+    filed, _ = file(remote)
+    assert str(filed.instance.id) == delivered.id
+
+
+def test_waiting_for_the_authority_is_delivered() -> None:
+    remote = RemoteAltinn(WITH_FEEDBACK)
+    remote.make(KEY.stamps())
+    waiting = remote.make(KEY.stamps(), task=2)
+    filed, _ = file(remote)
+    assert str(filed.instance.id) == waiting.id
+    assert is_delivered(filed.instance)
+
+
+def test_two_delivered_ones_are_named_instead_of_chosen() -> None:
+    remote = RemoteAltinn(WITH_FEEDBACK)
+    ids = {remote.make(KEY.stamps(), task=2).id, remote.make(KEY.stamps(), task=2).id}
+    with pytest.raises(AltinnAmbiguousError) as caught:
+        file(remote)
+    assert set(caught.value.instance_ids) == ids
+
+
+@pytest.mark.parametrize("mark", ["isSoftDeleted", "isHardDeleted"])
+def test_a_deleted_draft_does_not_count(mark: str) -> None:
+    remote = RemoteAltinn()
+    deleted = remote.make(KEY.stamps(), status={mark: True})
+    filed, _ = file(remote)
+    assert filed.created
+    assert str(filed.instance.id) != deleted.id
+
+
+@pytest.mark.parametrize("mark", ["isSoftDeleted", "isHardDeleted"])
+def test_a_delivered_filing_counts_even_if_somebody_deleted_it(mark: str) -> None:
+    remote = RemoteAltinn(WITH_FEEDBACK)
+    deleted = remote.make(KEY.stamps(), task=2, status={mark: True})
+    filed, client = file(remote)
+    assert str(filed.instance.id) == deleted.id
+    assert creations(client) == 0
+
+
+def test_nobody_is_chosen_from_nothing() -> None:
+    assert choose([]) is None
+
+
+def test_an_archived_instance_is_delivered() -> None:
+    archived = Instance.from_json({**recorded.APP, "status": {"isArchived": True}})
+    assert is_delivered(archived)
+    assert not is_delivered(Instance.from_json(recorded.APP))
+
+
+# -- the creation's answer is lost
+
+
+@pytest.mark.parametrize("kind", ["lost after", "401", "500", "502", "503", "504", "200"])
+def test_a_creation_that_was_made_is_found_and_not_repeated(kind: str) -> None:
+    remote = RemoteAltinn()
+    remote.fault("POST", "/instances$", kind)
+    filed, client = file(remote)
+    assert creations(client) == 1
+    assert [kept.id for kept in remote.instances.values()] == [str(filed.instance.id)]
+
+
+def test_a_creation_that_shows_late_is_waited_for() -> None:
+    remote = RemoteAltinn(lag=2)
+    remote.fault("POST", "/instances$", "lost after")
+    filed, client = file(remote)
+    assert len(remote.instances) == creations(client) == 1
+    assert filed.instance.stamps == KEY.stamps()
+
+
+@pytest.mark.parametrize("kind", ["lost before", "before 401", "before 503", "before 500"])
+def test_a_creation_that_never_shows_is_unknown_and_a_retry_creates_it(kind: str) -> None:
+    remote = RemoteAltinn()
+    remote.fault("POST", "/instances$", kind)
+    client = Client(remote)
+    with pytest.raises(AltinnUnknownOutcomeError, match="within 2 s"):
+        client.run(filing().find_or_create({}))
+    assert creations(client) == 1
+    assert sum(client.sleeps) == 2.0
+    filed, _ = file(remote)
+    assert filed.created
+    assert len(remote.instances) == 1
+
+
+def test_a_creation_that_never_left_is_repeated() -> None:
+    remote = RemoteAltinn()
+    remote.fault("POST", "/instances$", "not sent")
+    filed, client = file(remote)
+    assert filed.created
+    assert creations(client) == 2
+
+
+@pytest.mark.parametrize(("status", "error"), [(400, AltinnRefusedError), (403, AltinnForbiddenError)])
+def test_a_refused_creation_is_the_end(status: int, error: type[Exception]) -> None:
+    remote = RemoteAltinn()
+    remote.fault("POST", "/instances$", f"before {status}")
+    client = Client(remote)
+    with pytest.raises(error):
+        client.run(filing().find_or_create({}))
+    assert creations(client) == 1
+    assert client.sleeps == []
+
+
+def test_what_is_found_instead_of_a_lost_creation_is_adopted_not_created() -> None:
+    """Somebody else's delivered filing must not pass for our own creation: its documents are to be compared."""
+    remote = RemoteAltinn(WITH_FEEDBACK)
+    remote.fault("POST", "/instances$", "lost before")
+    remote.meanwhile("POST", "/instances$", lambda: remote.make({**KEY.stamps(), "filingsha256": "theirs"}, task=2))
+    filed, _ = file(remote)
+    assert not filed.created
+    assert filed.instance.stamps["filingsha256"] == "theirs"
+
+
+def test_a_draft_whose_creation_goes_on_is_waited_for() -> None:
+    remote = RemoteAltinn()
+    kept = remote.make(KEY.stamps())
+    history, kept.history = kept.history, []
+    client = Client(remote, on_sleep=lambda _seconds: kept.history.extend(history[: 1 - len(kept.history)]))
+    assert str(client.run(filing().find_or_create({})).instance.id) == kept.id
+    assert client.sleeps == [0.5]
+
+
+def test_a_draft_whose_creation_never_ends_is_not_adopted() -> None:
+    remote = RemoteAltinn()
+    kept = remote.make(KEY.stamps())
+    kept.history.clear()
+    client = Client(remote)
+    with pytest.raises(AltinnUnknownOutcomeError, match="is not made yet") as caught:
+        client.run(filing().find_or_create({}))
+    assert list(caught.value.instance_ids) == [kept.id]
+    assert creations(client) == 0
+
+
+def test_an_app_that_drops_the_stamps_is_named() -> None:
+    remote = RemoteAltinn(keeps_stamps=False)
+    with pytest.raises(AltinnFilingError, match="does not keep filingversion, filingperiod, filingkind") as caught:
+        file(remote)
+    assert len(caught.value.instance_ids) == 1
+
+
+def test_an_app_that_writes_the_stamps_itself_is_named() -> None:
+    refuse_taken_stamps(KEY.app_id, {"dataFields": [{"id": "period"}, {}]})
+    refuse_taken_stamps(KEY.app_id, {"dataFields": None})
+    with pytest.raises(AltinnFilingError, match="filingkind"):
+        refuse_taken_stamps(KEY.app_id, {"dataFields": [{"id": "filingkind"}]})
+
+
+# -- pages
+
+
+@pytest.mark.parametrize("rows", [3, 7, 25])
+def test_the_key_is_found_on_any_page(rows: int) -> None:
+    for wanted in (0, rows // 2, rows - 1):
+        remote = RemoteAltinn(page_size=3)
+        made = [remote.make(KEY.stamps() if n == wanted else {"filingversion": "1"}) for n in range(rows)]
+        filed, client = file(remote)
+        assert str(filed.instance.id) == made[wanted].id
+        assert creations(client) == 0
+
+
+def test_an_empty_page_with_a_next_is_not_the_end() -> None:
+    remote = RemoteAltinn(page_size=1)
+    made = remote.make(KEY.stamps())
+    empty = {"count": 0, "instances": [], "next": f"{PLATFORM}/storage/api/v1/instances?appId=ttd/basic"}
+
+    def answer(request: Any) -> Any:
+        response = remote(request)
+        if "order=" not in request.url:
+            return response
+        return replace(response, body=json.dumps(empty).encode())
+
+    filed = Client(answer).run(filing().find_or_create({}))
+    assert str(filed.instance.id) == made.id
+
+
+def test_more_than_one_page_is_read_until_two_scans_agree() -> None:
+    """A row that is changed while the pages are read moves to the end, and the row after it slips over the border."""
+    remote = RemoteAltinn(page_size=2)
+    rows = [remote.make({"filingversion": "1"}) for _ in range(2)]
+    hidden = remote.make(KEY.stamps())
+    rows += [remote.make({"filingversion": "1"}) for _ in range(2)]
+    queries = 0
+
+    def answer(request: Any) -> Any:
+        nonlocal queries
+        response = remote(request)
+        if "/storage/api/v1/instances?" in request.url:
+            queries += 1
+            if queries == 1:
+                rows[0].changed = remote.now()
+        return response
+
+    client = Client(answer)
+    filed = client.run(filing().find_or_create({}))
+    assert str(filed.instance.id) == hidden.id
+    assert creations(client) == 0
+
+
+def test_rows_that_never_rest_end_in_an_error() -> None:
+    remote = RemoteAltinn(page_size=1)
+    rows = [remote.make({"filingversion": "1"}) for _ in range(3)]
+
+    def answer(request: Any) -> Any:
+        response = remote(request)
+        if "/storage/api/v1/instances?" in request.url:
+            rows[0].changed = remote.now()
+        return response
+
+    with pytest.raises(AltinnUnknownOutcomeError, match="kept changing"):
+        Client(answer).run(filing().find_or_create({}))
+
+
+def test_pages_without_an_end_end_in_an_error() -> None:
+    remote = RemoteAltinn()
+    endless = {"instances": [], "next": f"{PLATFORM}/storage/api/v1/instances?appId=ttd/basic"}
+
+    def answer(request: Any) -> Any:
+        return replace(remote(request), body=json.dumps(endless).encode())
+
+    with pytest.raises(AltinnUnknownOutcomeError, match="more than 200 pages"):
+        Client(answer).run(filing().find_or_create({}))
+
+
+# -- what somebody else made
+
+
+def reader(periods: dict[str, str | None]) -> Callable[[Instance], Flow[str | None]]:
+    def period_of(instance: Instance) -> Flow[str | None]:
+        yield Sleep(0.0, "reading the form")
+        return periods[str(instance.id)]
+
+    return period_of
+
+
+def test_a_filing_of_the_period_by_hand_stops_the_run() -> None:
+    remote = RemoteAltinn()
+    same, other, unreadable = remote.make(), remote.make(), remote.make()
+    periods = {same.id: "2026-T5", other.id: "2026-T4", unreadable.id: None}
+    client = Client(remote)
+    with pytest.raises(AltinnForeignInstanceError, match="on_foreign='ignore'") as caught:
+        client.run(filing(period_of=reader(periods)).find_or_create({}))
+    assert list(caught.value.instance_ids) == [same.id, unreadable.id]
+    assert creations(client) == 0
+
+
+def test_it_stops_the_run_even_if_our_own_draft_is_there() -> None:
+    remote = RemoteAltinn()
+    remote.make(KEY.stamps())
+    by_hand = remote.make()
+    with pytest.raises(AltinnForeignInstanceError):
+        file(remote, period_of=reader({by_hand.id: "2026-T5"}))
+
+
+def test_other_periods_by_hand_do_not_matter() -> None:
+    remote = RemoteAltinn()
+    other = remote.make()
+    filed, _ = file(remote, period_of=reader({other.id: "2026-T4"}))
+    assert filed.created
+
+
+def test_foreign_filings_can_be_ignored() -> None:
+    remote = RemoteAltinn()
+    same = remote.make()
+    filed, _ = file(remote, period_of=reader({same.id: "2026-T5"}), on_foreign="ignore")
+    assert filed.created
+
+
+def test_without_a_reader_they_are_counted() -> None:
+    lines: list[str] = []
+    remote = RemoteAltinn()
+    remote.make()
+    filed, _ = file(remote, report=lines.append)
+    assert filed.created
+    assert any(line.startswith("1 instance(s) without a stamp") for line in lines)
+
+
+@pytest.mark.parametrize(("task", "stops"), [(0, False), (2, True)])
+def test_a_deleted_draft_by_hand_does_not_matter_but_a_deleted_delivery_does(task: int, stops: bool) -> None:
+    remote = RemoteAltinn(WITH_FEEDBACK)
+    deleted = remote.make(task=task, status={"isSoftDeleted": True})
+    period_of = reader({deleted.id: "2026-T5"})
+    if stops:
+        with pytest.raises(AltinnForeignInstanceError):
+            file(remote, period_of=period_of)
+    else:
+        assert file(remote, period_of=period_of)[0].created
+
+
+def test_a_stamp_of_a_version_not_known_here_stops_the_run() -> None:
+    remote = RemoteAltinn()
+    newer = remote.make({"filingversion": "2", "filingperiod": "2026-T5", "filingkind": "main"})
+    remote.make({"filingversion": "2", "filingperiod": "2026-T4", "filingkind": "main"})
+    with pytest.raises(AltinnForeignInstanceError) as caught:
+        file(remote)
+    assert list(caught.value.instance_ids) == [newer.id]
