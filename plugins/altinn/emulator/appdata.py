@@ -18,11 +18,12 @@ from altinn.emulator.guards import (
     check_writable,
     find_element,
     find_instance,
+    mark_instance_read,
     with_right,
 )
 from altinn.emulator.instantiation import scan_state
 from altinn.emulator.metadata import DataType
-from altinn.emulator.negotiation import JSON_TYPE, XML, file_answer, prefers_xml
+from altinn.emulator.negotiation import JSON_TYPE, XML, file_answer, prefers_xml, said
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.store import Record
 from altinn.emulator.uploads import check_headers, disposition_name, stored_name
@@ -67,7 +68,7 @@ async def post_by_query(ask: Ask) -> Response:
     try:
         record, _, element, _ = await _create(ask, data_type)
     except UploadRefused as refusal:
-        return json_answer(";".join(refusal.descriptions), 400) if refusal.descriptions else refusal.answer
+        return said(ask, ";".join(refusal.descriptions), 400) if refusal.descriptions else refusal.answer
     body = element_json(element, record, ask.base, APP_LINKS)
     return json_answer(body, 201, headers={"location": body["selfLinks"]["apps"]})
 
@@ -184,10 +185,12 @@ async def get_data(ask: Ask) -> Response:
     element, data_type = find_element(ask, record)
     wanted_type = ask.values.get("type")
     if wanted_type and wanted_type != data_type.id:
-        return json_answer(f"Data element {element['id']} is not of type {wanted_type}", 400)
+        words = f"Data type {wanted_type} does not match data element {element['id']}, which is of type {data_type.id}"
+        return said(ask, words, 400)
     check_readable(ask, record, data_type)
     content = ask.world.store.content(element["id"])
     ask.world.instances.mark_read(element, ask.principal, record["org"])
+    mark_instance_read(ask, record)
     model = ask.application.models.get(data_type.id)
     if not data_type.is_form or model is None:
         return file_answer(element, content)
@@ -205,7 +208,7 @@ async def put_data(ask: Ask) -> Response:
     if not data_type.is_form:
         return await _put_file(ask, record, element, data_type)
     if not record["process"]["currentTask"]:
-        return problem(409, "No current task", "No current task")
+        return problem(409, "No current task", "Cannot update data element without a current task")
     model, form = ask.application.models[data_type.id], _read_form(ask, data_type)
     sent = to_json(model, form)
     ask.application.behaviour.calculate(CaseFile(ask.world, ask.application, record["guid"]), data_type.id, form)
@@ -248,9 +251,9 @@ async def _put_file(ask: Ask, record: Record, element: Record, data_type: DataTy
     disposition = ask.header("content-disposition")
     fault = check_headers(data_type, disposition, ask.header("content-type"), len(ask.body))
     if fault is not None:
-        return json_answer(fault.description, 400)
+        return said(ask, fault.description, 400)
     if not ask.body:
-        return json_answer("Invalid data provided. Error: The file is zero bytes.", 400)
+        return said(ask, "Invalid data provided. Error: The file is zero bytes.", 400)
     await asyncio.sleep(ask.world.options.think_time)
     _refuse_locked(ask, record, element)
     name = stored_name(disposition_name(disposition) or "")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from altinn.emulator.answers import JSON, default_problem, empty, json_answer
 from altinn.emulator.behaviour import HookFailure
-from altinn.emulator.dialects import APP_LINKS, APPS, READ, instance_json
+from altinn.emulator.dialects import APP_LINKS, APPS, instance_json
 from altinn.emulator.events import record_event
-from altinn.emulator.guards import Refused, find_instance, forbidden, with_right
+from altinn.emulator.guards import Refused, find_instance, forbidden, mark_instance_read, with_right
 from altinn.emulator.instantiation import (
     NO_OWNER,
     OWNER_KEYS,
@@ -115,8 +115,10 @@ async def _first_task(ask: Ask, record: Record, task_id: str, prefill: dict[str,
         world.engine.enter(app, record, who, task_id, prefill)
     except HookFailure:
         world.instances.delete(record, who, hard=True)
-        text = f"Instantiation of data elements failed for instance {record['id']} for party {record['party']}"
-        return json_answer(text, 500)
+        what = f"data elements failed for instance {record['id']}"
+        if ask.request.url.path.lower().endswith("/create"):
+            what = f"appId {app.id} failed"
+        return json_answer(f"Instantiation of {what} for party {record['party']}", 500)
     return None
 
 
@@ -132,9 +134,7 @@ async def get_instance(ask: Ask) -> Response:
     body = instance_json(
         record, elements, ask.base, links=APP_LINKS, numbers=True, party=world.register.party(record["party"])
     )
-    if ask.principal.org_code != record["org"] and record["status"]["readStatus"] != READ:
-        record["status"] = record["status"] | {"readStatus": READ}
-        world.instances.save(record)
+    mark_instance_read(ask, record)
     return json_answer(body)
 
 

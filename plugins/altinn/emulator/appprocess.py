@@ -14,6 +14,7 @@ from altinn.emulator.dialects import APP_LINKS, instance_json
 from altinn.emulator.events import process_history
 from altinn.emulator.formvalidation import ERROR, Validation
 from altinn.emulator.guards import Refused, find_instance, with_right
+from altinn.emulator.negotiation import said
 from altinn.emulator.processengine import ServiceTaskFailed
 from altinn.emulator.processmoves import NoWay
 from altinn.emulator.rights import actions_to_leave
@@ -86,13 +87,13 @@ async def get_process(ask: Ask) -> Response:
 async def get_next(ask: Ask) -> Response:
     """Answer the obsolete question for the next elements."""
     record = with_right(ask, "read")
-    return json_answer("Process is ended.", 409) if not record["process"]["currentTask"] else json_answer([])
+    return said(ask, "Process is ended.", 409) if not record["process"]["currentTask"] else json_answer([])
 
 
 async def start_process(ask: Ask) -> Response:
     """Refuse to start: instances are started when they are created."""
     with_right(ask, "read")
-    return json_answer("Process is already started. Use next.", 409)
+    return said(ask, "Process is already started. Use next.", 409)
 
 
 async def get_history(ask: Ask) -> Response:
@@ -265,7 +266,7 @@ async def complete_process(ask: Ask) -> Response:
     """Move on until the process has ended."""
     record = with_right(ask, "read")
     if not record["process"]["currentTask"]:
-        return json_answer("Process is ended. It cannot be restarted.", 409)
+        return said(ask, "Process is ended. It cannot be restarted.", 409)
     if ask.application.library == 9:
         await check_engine(ask, "Complete process failed.")
     for _ in range(len(ask.application.process.tasks) + 1):
@@ -285,7 +286,7 @@ async def post_action(ask: Ask) -> Response:
     record = find_instance(ask)
     task = record["process"]["currentTask"]
     if not task:
-        return json_answer("Process is ended.", 409)
+        return said(ask, "Process is ended.", 409)
     try:
         wanted = json.loads(ask.body or b"{}").get("action")
     except (ValueError, AttributeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from altinn.emulator.answers import JSON, default_problem, empty, json_answer, problem
+from altinn.emulator.dialects import READ
 from altinn.emulator.identity import Principal
 from altinn.emulator.metadata import DataType
 from altinn.emulator.routing import Ask
@@ -75,6 +76,13 @@ def with_right(ask: Ask, action: str) -> Record:
     if not ask.world.rights.may(ask.principal, ask.application, record, action):
         raise Refused(empty(403))
     return record
+
+
+def mark_instance_read(ask: Ask, record: Record) -> None:
+    """Note that somebody other than the app's owner has read an instance."""
+    if ask.principal.org_code != record["org"] and record["status"]["readStatus"] != READ:
+        record["status"] = record["status"] | {"readStatus": READ}
+        ask.world.instances.save(record)
 
 
 def forbidden() -> Response:

@@ -50,7 +50,7 @@ def read_request(ask: Ask) -> tuple[Mapping[str, Any] | None, list[Part]]:
     :raises Refused: unreadable multipart, or a template that is no JSON.
     """
     content_type = ask.header("content-type") or ""
-    if content_type.lower().startswith("multipart/form-data"):
+    if content_type.lower().startswith("multipart/"):
         try:
             parts = split_parts(ask.body, content_type)
         except MultipartError as exc:

@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
+from altinn.emulator.answers import json_answer, text
+from altinn.emulator.routing import Ask
 from altinn.emulator.store import Record
 
 XML, JSON_TYPE = "application/xml", "application/json"
@@ -20,6 +22,13 @@ def file_answer(element: Record, content: bytes) -> Response:
         quoted = plain if plain.replace("-", "").replace(".", "").replace("_", "").isalnum() else f'"{plain}"'
         headers["content-disposition"] = f"attachment; filename={quoted}; filename*=UTF-8''{quote(name, safe='')}"
     return Response(content, 200, headers)
+
+
+def said(ask: Ask, words: str, status: int) -> Response:
+    """Answer with a bare string: as JSON where JSON is accepted, as plain text elsewhere (ASP.NET's `string` results)."""
+    if "json" in (ask.header("accept") or ""):
+        return json_answer(words, status)
+    return text(status, words)
 
 
 def prefers_xml(accept: str) -> bool:

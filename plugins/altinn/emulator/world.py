@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altinn.emulator.appfolder import AppFolder, load_apps
-from altinn.emulator.behaviour import Form, Settings
+from altinn.emulator.behaviour import Form, HookFailure, Settings
 from altinn.emulator.casefile import CaseFile
 from altinn.emulator.clock import SimulatedClock
 from altinn.emulator.events import record_event
@@ -103,10 +103,14 @@ class World:
         return hashlib.sha256(self.store.content(element_id)).hexdigest()
 
     def prefilled(self, model: FormModel, prefill: Mapping[str, str]) -> Form:
-        """Return a new form with the values that a creation gave; unknown paths are dropped."""
+        """Return a new form with the values that a creation gave.
+
+        :raises HookFailure: the model has no field at a path.
+        """
         form: Form = {}
         for path, value in prefill.items():
-            set_field(model, form, path, value)
+            if not set_field(model, form, path, value):
+                raise HookFailure(f"Could not prefill the field {path}, it is not defined in the data model")
         return form
 
     def place(self, record: Record) -> tuple[str, str] | None:
