@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from altinn.emulator.ownerwork import make_instance, read_commission
 from altinn.emulator.world import World
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ CONDITIONS = ("up", "down", "frozen")
 
 def control_routes(world: World) -> list[Route]:
     """Return the routes that show and change the emulator itself."""
+    return [*_views(world), *_changes(world), *_orders(world)]
+
+
+def _views(world: World) -> list[Route]:
 
     async def journal(_request: Request) -> Response:
         return JSONResponse(world.store.journal())
@@ -26,6 +31,10 @@ def control_routes(world: World) -> list[Route]:
         world.run_due()
         return JSONResponse(world.store.filings())
 
+    return [Route("/_emulator/journal", journal), Route("/_emulator/filings", filings)]
+
+
+def _changes(world: World) -> list[Route]:
     async def reset(_request: Request) -> Response:
         world.reset()
         return JSONResponse({"reset": True})
@@ -40,6 +49,21 @@ def control_routes(world: World) -> list[Route]:
         world.store.commit()
         return JSONResponse({"now": world.clock.stamp(), "advanced_seconds": world.clock.advanced})
 
+    return [
+        Route("/_emulator/reset", reset, methods=["POST"]),
+        Route("/_emulator/clock", clock, methods=["POST"]),
+    ]
+
+
+def _orders(world: World) -> list[Route]:
+    async def instances(request: Request) -> Response:
+        try:
+            record = make_instance(world, read_commission(world, json.loads(await request.body())))
+        except ValueError as exc:
+            return PlainTextResponse(f"Cannot make the instance: {exc}", status_code=400)
+        world.store.commit()
+        return JSONResponse({"instance": record["id"], "app": record["appId"]}, status_code=201)
+
     async def engine(request: Request) -> Response:
         try:
             condition = json.loads(await request.body())["condition"]
@@ -52,9 +76,6 @@ def control_routes(world: World) -> list[Route]:
         return JSONResponse({"condition": condition})
 
     return [
-        Route("/_emulator/journal", journal),
-        Route("/_emulator/filings", filings),
-        Route("/_emulator/reset", reset, methods=["POST"]),
-        Route("/_emulator/clock", clock, methods=["POST"]),
+        Route("/_emulator/instances", instances, methods=["POST"]),
         Route("/_emulator/workflow-engine", engine, methods=["POST"]),
     ]

@@ -126,6 +126,8 @@ def check_instantiation(ask: Ask, party: Party, data_values: Mapping[str, str]) 
     :raises Refused: 403.
     """
     app = ask.application
+    if app.metadata.get("disallowUserInstantiation") and ask.principal.kind != "service_owner":
+        raise bad(f"User instantiation is disabled for this application {app.id}", 403)
     decision = ask.world.rights.decide(ask.principal, app, party.party_id, "instantiate", None)
     if decision.obligations:
         raise Refused(json_answer(decision.obligations, 403))
