@@ -32,6 +32,7 @@ from altinn.operators import (
     AltinnUploadDataOperator,
     AltinnValidateOperator,
 )
+from altinn.retries import AltinnRetryPolicy
 from altinn.sensors import AltinnFeedbackSensor
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -175,16 +176,21 @@ with DAG(
 
     wait_for_feedback = AltinnFeedbackSensor(
         task_id="wait_for_feedback",
-        receipt_types=list(vat.RECEIPT_TYPES),
+        # A rejected return gets no receipt, but always a validation result.
+        receipt_types=[vat.VALIDATION_RESULT],
         poll_interval=2.0,
         max_poll_interval=900.0,
         **instance,
     )
     download_receipts = AltinnDownloadDataOperator(
-        task_id="download_receipts", data_types=list(vat.RECEIPT_TYPES), folder=f"{folder}/receipts", **instance
+        task_id="download_receipts",
+        data_types=list(vat.RECEIPT_TYPES),
+        folder=f"{folder}/receipts",
+        missing_ok=True,
+        **instance,
     )
 
-    @task
+    @task(retries=4, retry_policy=AltinnRetryPolicy())
     def receipt(
         instance_id: str, documents: list[Any], files: list[dict[str, Any]], folder: str, delivered_before: bool
     ) -> dict[str, Any]:
