@@ -132,7 +132,10 @@ with DAG(
             return_file_name=RETURN_NAME,
         )
         require(check_xml(envelope, SchemaSource(SCHEMAS, vat.SCHEMAS[vat.ENVELOPE])), "the envelope is not valid")
-        (target / "envelope.xml").write_bytes(envelope)
+        kept = target / "envelope.xml"
+        # An earlier run's envelope differs in its times only; it stays, because it may be the one that was sent.
+        if not kept.exists() or vat.read_envelope(kept.read_bytes()) != vat.read_envelope(envelope):
+            kept.write_bytes(envelope)
 
         the_return = {
             "data_type": vat.RETURN,
@@ -146,7 +149,7 @@ with DAG(
             for d in documents_of(entry)
         ]
         return {
-            "envelope": {"data_type": vat.ENVELOPE, "path": str(target / "envelope.xml")},
+            "envelope": {"data_type": vat.ENVELOPE, "path": str(kept)},
             "return": the_return,
             "attachments": attachments,
             "content_sha256": combined_sha256(sources),
