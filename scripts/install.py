@@ -21,7 +21,7 @@ from typing import TextIO
 PROJECT = Path(__file__).resolve().parent.parent
 TAIL_LINES = 15
 _PINNED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*==", re.MULTILINE)
-_PACKAGE = re.compile(r"^(?:Collecting |Processing .*/|Requirement already satisfied: )([A-Za-z0-9._]+)")
+_PACKAGE = re.compile(r"^(?:Collecting |Processing \S*/|Requirement already satisfied: )([\w.]+(?:-(?!\d)[\w.]+)*)")
 _TROUBLE = re.compile(r"^(?:ERROR|WARNING: Retrying)")
 
 

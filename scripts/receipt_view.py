@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scripts.console import BOLD, GREEN, RED, Console, printable
+from scripts.run_folder import PROJECT
 
 ACCEPTED = "accepted"
 _LABEL = 18
@@ -47,7 +48,7 @@ def _rows(receipt: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         "payment",
         [f"{name.replace('_', ' ')} {printable(payment[name])}" for name in _PAYMENT if payment.get(name)],
     )
-    yield from _list("files", [printable(path) for path in receipt.get("files") or ()])
+    yield from _list("files", [_path(path) for path in receipt.get("files") or ()])
 
 
 _KEPT = "delivered"
@@ -60,6 +61,12 @@ def _document(document: Mapping[str, Any]) -> str:
     size = document.get("size")
     shown = f" ({size} bytes)" if isinstance(size, int) else ""
     return f"{name}{shown}  sha256 {printable(document.get('sha256', '?'))}"
+
+
+def _path(address: object) -> str:
+    """Return a local file's path from the project's folder on, anything else as it is."""
+    local = printable(address).removeprefix("file://")
+    return local.removeprefix(f"{PROJECT}/")
 
 
 def _optional(label: str, value: object) -> Iterator[tuple[str, str]]:

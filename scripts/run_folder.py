@@ -46,7 +46,8 @@ class RunFolder:
         self.lock = path / "lock"
 
     def prepare(self) -> None:
-        """Make the folders; the secrets' one for the owner only."""
+        """Make the folders, for the owner only."""
+        self.path.mkdir(mode=0o700, exist_ok=True)
         for folder in (self.airflow_home, self.emulator_state, self.logs, self.files):
             folder.mkdir(parents=True, exist_ok=True)
         self.secrets.mkdir(mode=0o700, exist_ok=True)
@@ -57,7 +58,7 @@ class RunFolder:
 
         :raises CommandError: another command is at work.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700, exist_ok=True)
         with self.lock.open("a+", encoding="utf-8") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
