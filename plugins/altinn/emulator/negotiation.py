@@ -25,7 +25,7 @@ def file_answer(element: Record, content: bytes) -> Response:
 
 
 def said(ask: Ask, words: str, status: int) -> Response:
-    """Answer with a bare string: as JSON where JSON is accepted, as plain text elsewhere (ASP.NET's `string` results)."""
+    """Answer with a bare string as ASP.NET does: JSON where JSON is accepted, plain text elsewhere."""
     if "json" in (ask.header("accept") or ""):
         return json_answer(words, status)
     return text(status, words)
