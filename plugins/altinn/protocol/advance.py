@@ -6,7 +6,7 @@ confirm or submit (ProcessController in Altinn's public app library).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from altinn.exceptions import (
@@ -14,10 +14,16 @@ from altinn.exceptions import (
     AltinnAnswerError,
     AltinnConflictError,
     AltinnForbiddenError,
+    AltinnHttpError,
     AltinnLockedError,
     AltinnNoAnswerError,
+    AltinnNotFoundError,
     AltinnProcessEndedError,
+    AltinnRefusedError,
+    AltinnResumeRequiredError,
+    AltinnRetryingError,
     AltinnServerError,
+    AltinnTransportError,
     AltinnUnauthorizedError,
     AltinnUnavailableError,
     AltinnUnexpectedStateError,
@@ -27,8 +33,9 @@ from altinn.exceptions import (
 )
 from altinn.protocol.app_api import App
 from altinn.protocol.identifiers import InstanceId
-from altinn.protocol.model import Process
+from altinn.protocol.model import Process, ProcessEvent
 from altinn.protocol.session import Session
+from altinn.protocol.timestamps import time_key
 from altinn.protocol.wire import Flow, Sleep
 
 DEFAULT_ACTIONS = {
@@ -40,23 +47,26 @@ DEFAULT_ACTIONS = {
 }
 """The action that leaves a task of each type (ProcessEngineAuthorizer)."""
 
-_LOOK_AGAIN = (
+_PERHAPS_DONE = (
     AltinnNoAnswerError,
     AltinnAnswerError,
     AltinnUnauthorizedError,
     AltinnUnavailableError,
     AltinnServerError,
-    AltinnForbiddenError,
-    AltinnProcessEndedError,
-    AltinnLockedError,
 )
+_REFUSED = (AltinnForbiddenError, AltinnNotFoundError, AltinnRefusedError, AltinnResumeRequiredError)
+"""This push did nothing, but somebody else's may have: one look tells."""
+
+_BUSY = (AltinnLockedError, AltinnRetryingError, AltinnProcessEndedError)
+"""This push did nothing, because somebody else's is under way or has been."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
     """Where the instance is after the push.
 
-    :param moved: this call moved it; False when it was past the task already.
+    :param moved: this call moved it, as far as can be told; False when it was past the task already, or when this
+        push was refused while somebody else's went through.
     """
 
     process: Process
@@ -69,7 +79,8 @@ class Advance:
 
     :param from_task: the task's element id ("Task_1"), or its type ("data", "confirmation" …).
     :param action: the action to name; by default the one that belongs to the task's type.
-    :param guard: runs after the look and right before the push; raises to stop it.
+    :param guard: looks at the content before the push; raises to stop it. It may take long, so the process is read
+        once more after it.
     :param lock_wait: seconds to wait for somebody else's push before giving up.
     :param report: takes one line for each decision, for the log.
     """
@@ -92,19 +103,19 @@ class Advance:
         :raises AltinnUnknownOutcomeError: no clean answer and no movement; a retry looks first.
         """
         before = yield from self._read()
+        if self.guard is not None and self._is_here(before):
+            before = yield from self._guarded(self.guard, before)
         if not self._is_here(before):
-            yield from self._require_past(before)
+            yield from self._require_past(before, "nothing was pushed")
             self.report(f"{self.instance_id} is past {self.from_task} already: {before.where}")
             return Advanced(before, moved=False)
         action = self._action(before)
-        if self.guard is not None:
-            yield from self.guard(before)
         try:
             after = yield from self.session.perform(self.app.next(self.instance_id, action))
+        except (*_PERHAPS_DONE, *_REFUSED, *_BUSY) as exc:
+            return (yield from self._after_doubt(before, exc))
         except AltinnValidationError:
             raise
-        except _LOOK_AGAIN as exc:
-            return (yield from self._after_doubt(before, exc))
         except AltinnConflictError as exc:
             raise (yield from self._explained(exc)) from exc
         self.report(f"{self.instance_id}: {action} moved {before.where} -> {after.where}")
@@ -113,21 +124,31 @@ class Advance:
     def _read(self) -> Flow[Process]:
         return (yield from self.session.perform(self.app.get_process(self.instance_id)))
 
+    def _guarded(self, guard: Callable[[Process], Flow[None]], before: Process) -> Flow[Process]:
+        self._action(before)
+        yield from guard(before)
+        now = yield from self._read()
+        if self._is_here(now) and now.flow != before.flow:
+            raise AltinnUnexpectedStateError(
+                f"{self.instance_id} left {before.where} and came back while its content was checked: nothing was "
+                "pushed. See who is working on it",
+                [str(self.instance_id)],
+            )
+        return now
+
     def _is_here(self, process: Process) -> bool:
         return not process.is_ended and self.from_task in (process.task_id, process.task_type)
 
-    def _require_past(self, process: Process) -> Flow[None]:
+    def _require_past(self, process: Process, said: str) -> Flow[None]:
         """Tell "already past" from "somewhere else": the history shows whether the task was left."""
         if process.is_ended:
             return
         history = yield from self.session.perform(self.app.history(self.instance_id))
-        left = [e.element_id for e in history if e.ended and e.element_id != process.task_id]
-        passed_type = _type_passed(self.from_task, process.task_type)
-        if self.from_task in left or (left and passed_type):
+        if _is_past(self.from_task, process, history):
             return
         raise AltinnUnexpectedStateError(
-            f"{self.instance_id} is at {process.where}, expected {self.from_task}: nothing was pushed. Look at the "
-            "instance in Altinn, and at the task's from_task",
+            f"{self.instance_id} is at {process.where}, expected {self.from_task}: {said}. Look at the instance in "
+            "Altinn, and at the task's from_task",
             [str(self.instance_id)],
         )
 
@@ -146,26 +167,35 @@ class Advance:
         """Read until it shows whether the push happened; never push again."""
         waited, pause = 0.0, 0.5
         while True:
-            now = yield from self._read()
-            if now.is_ended or now.flow > before.flow or now.task_id != before.task_id:
+            now = yield from self._read_if_possible()
+            if now is not None and (now.is_ended or now.flow > before.flow or now.task_id != before.task_id):
+                yield from self._require_past(now, f"the push got no clean answer ({type(cause).__name__})")
                 self.report(
                     f"{self.instance_id}: no clean answer ({type(cause).__name__}), but it moved to {now.where}"
                 )
-                return Advanced(now, moved=True)
-            if isinstance(cause, AltinnForbiddenError):
+                return Advanced(now, moved=isinstance(cause, _PERHAPS_DONE))
+            if isinstance(cause, _REFUSED):
                 raise cause
             if waited >= self.lock_wait:
                 break
             yield Sleep(pause, f"looking whether {self.instance_id} moves")
             waited += pause
             pause = min(pause * 2, 5.0)
-        if isinstance(cause, AltinnLockedError):
+        if isinstance(cause, _BUSY):
             raise cause
         raise AltinnUnknownOutcomeError(
-            f"the push of {self.instance_id} got no clean answer and the instance still stands at {before.where} after "
+            f"the push of {self.instance_id} got no clean answer and was not seen to leave {before.where} within "
             f"{waited:.0f} s; a retry looks again before it pushes. Cause: {cause}",
             [str(self.instance_id)],
         ) from cause
+
+    def _read_if_possible(self) -> Flow[Process | None]:
+        """Read, but let no failure of the reading hide that a push may have happened."""
+        try:
+            return (yield from self._read())
+        except (AltinnTransportError, AltinnHttpError, AltinnAnswerError) as exc:
+            self.report(f"{self.instance_id} cannot be read ({type(exc).__name__})")
+            return None
 
     def _explained(self, error: AltinnConflictError) -> Flow[AltinnConflictError]:
         """Join the validator's findings to a 409 that came without any, if the instance has not moved."""
@@ -181,6 +211,18 @@ class Advance:
 
 
 _ORDER = ("data", "confirmation", "signing", "payment", "feedback")
+
+
+def _is_past(from_task: str, process: Process, history: Sequence[ProcessEvent]) -> bool:
+    """Whether the task was left for a later one; one that led back, as a refused signature does, is still ahead."""
+    left = [event.element_id for event in history if event.ended and event.element_id != process.task_id]
+    if from_task not in left:
+        return bool(left) and _type_passed(from_task, process.task_type)
+    first_start: dict[str, tuple[str, str]] = {}
+    for event in history:
+        start = time_key(event.started or event.occurred)
+        first_start[event.element_id] = min(start, first_start.get(event.element_id, start))
+    return process.task_id not in first_start or first_start[from_task] < first_start[process.task_id]
 
 
 def _type_passed(wanted: str, current: str) -> bool:

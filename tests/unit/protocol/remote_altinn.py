@@ -68,7 +68,7 @@ class Fault:
     path: str
     kind: str
     at: int = 1
-    headers: dict[str, str] = field(default_factory=dict)
+    times: int = 1
     seen: int = 0
 
 
@@ -94,14 +94,15 @@ class RemoteAltinn:
         self.faults: list[Fault] = []
         self.locked: set[str] = set()
         self.issues: list[dict[str, Any]] = []
-        self.before: list[tuple[str, str, Callable[[], None]]] = []
+        self.before: list[tuple[str, str, Callable[[], object]]] = []
         self.scan_result = "NotApplicable"
         self._ticks = 0
 
-    def fault(self, method: str, path: str, kind: str, at: int = 1, **headers: str) -> None:
-        self.faults.append(Fault(method, path, kind, at, headers))
+    def fault(self, method: str, path: str, kind: str, at: int = 1, times: int = 1) -> None:
+        """Let the `at`-th such request and those after it go wrong, `times` in all."""
+        self.faults.append(Fault(method, path, kind, at, times))
 
-    def meanwhile(self, method: str, path: str, what: Callable[[], None]) -> None:
+    def meanwhile(self, method: str, path: str, what: Callable[[], object]) -> None:
         """Let somebody else do something right before the next such request."""
         self.before.append((method, path, what))
 
@@ -118,7 +119,7 @@ class RemoteAltinn:
         for fault in self.faults:
             if fault.method == request.method and re.search(fault.path, path):
                 fault.seen += 1
-                if fault.seen == fault.at:
+                if fault.at <= fault.seen < fault.at + fault.times:
                     return self._gone_wrong(fault, request)
         return self._answered(request)
 
@@ -128,11 +129,11 @@ class RemoteAltinn:
         if fault.kind == "lost before":
             raise AltinnNoAnswerError("lost before it arrived")
         if fault.kind.startswith("before "):
-            return HttpResponse(int(fault.kind.removeprefix("before ")), fault.headers)
+            return HttpResponse(int(fault.kind.removeprefix("before ")))
         self._answered(request)
         if fault.kind == "lost after":
             raise AltinnNoAnswerError("lost on the way back")
-        return HttpResponse(int(fault.kind), fault.headers)
+        return HttpResponse(int(fault.kind))
 
     def _answered(self, request: HttpRequest) -> HttpResponse:
         """Give a 2xx body to the sink, as a driver does."""

@@ -141,7 +141,7 @@ def test_a_server_that_ignores_a_filter_does_no_harm(stranger: dict[str, str]) -
             }
         return body
 
-    remote._shown = of_a_stranger  # type: ignore[method-assign]
+    remote._shown = of_a_stranger  # type: ignore[method-assign, assignment]
     filed, _ = file(remote)
     assert filed.created
     assert filed.instance.id.guid != kept.guid
