@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ VERSION_9 = sorted((RECORDED / "v9").glob("*.json"))
 
 
 @pytest.fixture(scope="module", params=[8, 9], ids=["v8", "v9"])
-def results(request: pytest.FixtureRequest) -> Iterator[dict[str, Result]]:
+def results(request: pytest.FixtureRequest) -> dict[str, Result]:
     """Replay every scenario of one library version, each against the same fresh emulator."""
     found = {}
     with Emulator(app_library=request.param, think_time=0.0) as emulator, requests.Session() as session:

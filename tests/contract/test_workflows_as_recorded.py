@@ -71,8 +71,7 @@ def until(ask: Callable[[], requests.Response], holds: Callable[[requests.Respon
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    options = {"think_time": 0.0, "workflow_wait": WAIT}
-    with Emulator(apps=[HERE / "apps" / "lab"], app_library=9, **options) as emulator:
+    with Emulator(apps=[HERE / "apps" / "lab"], app_library=9, think_time=0.0, workflow_wait=WAIT) as emulator:
         lab = Lab(emulator)
         lab.create()
         yield lab

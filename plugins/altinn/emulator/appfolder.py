@@ -53,6 +53,13 @@ def _first(folder: Path, *names: str) -> Path | None:
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text("utf-8-sig"))
+    except json.JSONDecodeError as exc:
+        raise AppFolderError(f"{path} is not JSON: {exc}") from exc
+
+
 def _roots(folder: Path, depth: int = 0) -> Iterator[Path]:
     """Yield the folders at or below `folder` that hold an app."""
     metadata = ("config/applicationmetadata.json", "App/config/applicationmetadata.json", "applicationmetadata.json")
@@ -98,7 +105,7 @@ def _load(root: Path, settings: Settings, library: int) -> AppFolder:
         raise AppFolderError(
             f"{root}: {'config/process/process.bpmn' if found else 'config/applicationmetadata.json'} is missing"
         )
-    document = json.loads(found.read_text("utf-8-sig"))
+    document = _json(found)
     org, name = app_id(document)
     process_text = process_file.read_text("utf-8-sig")
     process = parse_process(process_text)
@@ -125,7 +132,7 @@ def _options(root: Path) -> dict[str, Any]:
     path = root / "emulator.json"
     if not path.is_file():
         return {}
-    options = json.loads(path.read_text("utf-8"))
+    options = _json(path)
     if not isinstance(options, dict) or options.get("appLibrary", 8) not in LIBRARIES:
         raise AppFolderError(f'{path}: "appLibrary" must be one of {", ".join(map(str, LIBRARIES))}')
     return options

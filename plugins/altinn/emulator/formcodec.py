@@ -261,17 +261,19 @@ def field_at(form: Form | None, path: str) -> Any:
 
 def set_field(model: FormModel, form: Form, path: str, value: str) -> bool:
     """Set the leaf at a dotted path; return False when the model has no such leaf."""
-    form_type: FormType | None = model.type
-    target = form
     *parents, last = path.split(".")
+    form_type, names = model.type, []
     for name in parents:
-        member = next((m for m in form_type.elements if m.name.lower() == name.lower()), None) if form_type else None
+        member = next((m for m in form_type.elements if m.name.lower() == name.lower()), None)
         if member is None or member.inner is None or member.many:
             return False
-        target = target.setdefault(member.name, {})
         form_type = member.inner
-    leaf = next((m for m in _members(form_type) if m.name.lower() == last.lower()), None) if form_type else None
+        names.append(member.name)
+    leaf = next((m for m in _members(form_type) if m.name.lower() == last.lower()), None)
     if leaf is None or leaf.inner is not None or leaf.many:
         return False
+    target = form
+    for name in names:
+        target = target.setdefault(name, {})
     target[leaf.name] = _leaf(leaf, value)
     return True
