@@ -13,6 +13,7 @@ from altinn.emulator.annotations import Annotation, read_annotations
 from altinn.emulator.behaviour import AppBehaviour, Settings
 from altinn.emulator.bpmn import Process, ProcessError, parse_process
 from altinn.emulator.formschema import FormModel, FormSchemaError, load_form_model
+from altinn.emulator.lenientjson import loads
 from altinn.emulator.metadata import DataType, MetadataError, app_id, data_types
 from altinn.emulator.templatepolicy import template_policy
 from altinn.emulator.xacml import Policy, PolicyError, parse_policy
@@ -55,7 +56,7 @@ def _first(folder: Path, *names: str) -> Path | None:
 
 def _json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text("utf-8-sig"))
+        return loads(path.read_text("utf-8-sig"))
     except json.JSONDecodeError as exc:
         raise AppFolderError(f"{path} is not JSON: {exc}") from exc
 

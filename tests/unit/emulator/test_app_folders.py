@@ -104,3 +104,9 @@ def test_a_version_that_there_is_not_is_refused(folder: Path) -> None:
     (folder / "emulator.json").write_text(json.dumps({"appLibrary": 7}), "utf-8")
     with pytest.raises(AppFolderError, match="appLibrary"):
         load_app(folder, Settings(), 8)
+
+
+def test_metadata_may_hold_comments_and_stray_commas(folder: Path) -> None:
+    edit(folder / METADATA, lambda t: t.replace('"org": "ttd",', '"org": "ttd", // the owner, "ttd",\n/* here */', 1))
+    edit(folder / METADATA, lambda t: t.replace('"lastChangedBy": "altinn"', '"lastChangedBy": "a//b,}", /* last */'))
+    assert load_app(folder, Settings(), 8).metadata["lastChangedBy"] == "a//b,}"
