@@ -1,0 +1,98 @@
+"""What was answered with 2xx is there after the emulator was killed; an app that dies in `next` leaves its lock."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+ROOT = Path(__file__).parents[2]
+READY_SECONDS = 20
+
+
+class Server:
+    """The emulator as a process of its own, with a folder for its state."""
+
+    def __init__(self, state: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.state = state
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "altinn.emulator.server", "--port", str(self.port), "--state", str(self.state)]
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "plugins")}
+        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            try:
+                self.token = requests.get(f"{self.base}/Home/GetTestUserToken/1337", timeout=5).text
+                return
+            except requests.ConnectionError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "state")
+    yield server
+    server.kill()
+
+
+def file_reports(server: Server, acknowledged: list[tuple[str, str]]) -> None:
+    """File one report after the other and note what was acknowledged, until the server is gone."""
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {server.token}"
+        try:
+            while True:
+                made = session.post(
+                    f"{server.base}/ttd/basic/instances", json={"instanceOwner": {"partyId": "501337"}}, timeout=10
+                ).json()
+                acknowledged.append((made["id"], "Task_1"))
+                for action, reached in (("write", "Task_2"), ("confirm", "EndEvent_1")):
+                    url = f"{server.base}/ttd/basic/instances/{made['id']}/process/next"
+                    assert session.put(url, json={"action": action}, timeout=10).status_code == 200
+                    acknowledged.append((made["id"], reached))
+        except requests.RequestException:
+            return
+
+
+def test_everything_acknowledged_survives_kill_9_under_load(server: Server) -> None:
+    acknowledged: list[tuple[str, str]] = []
+    writers = [threading.Thread(target=file_reports, args=(server, acknowledged)) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    while len(acknowledged) < 100:
+        time.sleep(0.01)
+    server.kill()
+    for writer in writers:
+        writer.join()
+    server.start()
+    headers = {"Authorization": f"Bearer {server.token}"}
+    order = ["Task_1", "Task_2", "EndEvent_1"]
+    lost = []
+    for identity, reached in acknowledged:
+        answer = requests.get(f"{server.base}/storage/api/v1/instances/{identity}", headers=headers, timeout=5)
+        process = answer.json()["process"]
+        now = process["endEvent"] or process["currentTask"]["elementId"]
+        if order.index(now) < order.index(reached):
+            lost.append((identity, reached, now))
+    filings = requests.get(f"{server.base}/_emulator/filings", timeout=5).json()
+    assert lost == []
+    assert {i for i, reached in acknowledged if reached == "EndEvent_1"} <= {f["instance"] for f in filings}
