@@ -8,12 +8,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.console import BOLD, RED, Console
 from scripts.demo_run import DAG_ID, run_demo
 from scripts.failure import CommandError
-from scripts.run_folder import RunFolder, write_json
+from scripts.run_folder import PROJECT, RunFolder, write_json
 from scripts.stack import DEMO, UP, Endpoints, Stack
 
 if TYPE_CHECKING:
@@ -101,9 +102,11 @@ def main() -> int:
     commands = {"demo": demo, "up": up, "down": down}
     parser = argparse.ArgumentParser(prog="python -m scripts", description=__doc__)
     parser.add_argument("command", choices=sorted(commands))
-    command = commands[parser.parse_args().command]
+    parser.add_argument("--folder", type=Path, default=PROJECT / ".run", help="where the state is (default .run)")
+    arguments = parser.parse_args()
+    command = commands[arguments.command]
     console = Console(sys.stdout)
-    folder = RunFolder()
+    folder = RunFolder(arguments.folder.resolve())
     try:
         with _interruptible(), folder.locked():
             return command(Stack(folder, console))

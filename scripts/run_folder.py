@@ -33,7 +33,7 @@ class RunFolder:
     :param path: the folder; made when something is written.
     """
 
-    def __init__(self, path: Path = PROJECT / ".run") -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
         self.airflow_home = path / "airflow"
         self.emulator_state = path / "emulator"
