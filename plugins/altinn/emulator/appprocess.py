@@ -291,7 +291,7 @@ async def post_action(ask: Ask) -> Response:
         wanted = json.loads(ask.body or b"{}").get("action")
     except (ValueError, AttributeError):
         wanted = None
-    if not wanted:
+    if not isinstance(wanted, str) or not wanted:
         body = {"instanceId": record["id"], "errors": {"ActionName": ["Action is missing in the request"]}}
         return json_answer({"title": "Action name is missing in the request", "status": 400, **body}, 400)
     if not ask.world.rights.may(ask.principal, ask.application, record, wanted):

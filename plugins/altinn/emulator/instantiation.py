@@ -17,6 +17,7 @@ from altinn.emulator.metadata import DataType
 from altinn.emulator.multipartbody import MultipartError, Part, split_parts
 from altinn.emulator.parties import ORGANISATION, PERSON, Party
 from altinn.emulator.routing import Ask
+from altinn.emulator.storagequery import when
 from altinn.emulator.store import Record
 from altinn.emulator.uploads import may_contribute, stored_name
 
@@ -206,8 +207,8 @@ def new_record(ask: Ask, party: Party, template: Mapping[str, Any]) -> Record:
         },
         "appId": app.id,
         "org": app.org,
-        "dueBefore": template.get("dueBefore"),
-        "visibleAfter": template.get("visibleAfter") or ask.world.clock.stamp(),
+        "dueBefore": _date(template, "dueBefore"),
+        "visibleAfter": _date(template, "visibleAfter") or ask.world.clock.stamp(),
         "process": None,
         "dataValues": values or None,
         "status": {
@@ -221,6 +222,21 @@ def new_record(ask: Ask, party: Party, template: Mapping[str, Any]) -> Record:
             "substatus": None,
         },
     }
+
+
+def _date(template: Mapping[str, Any], name: str) -> str | None:
+    """Return a date of a template.
+
+    :raises Refused: it is no date.
+    """
+    value = template.get(name)
+    if value is None:
+        return None
+    try:
+        when(str(value))
+    except ValueError as exc:
+        raise Refused(unhandled(f"JsonReaderException: {name} is no date")) from exc
+    return str(value)
 
 
 def _as_text(value: Any) -> str:

@@ -55,7 +55,8 @@ class Dispatcher:
         self._table = build_table()
 
     async def respond(self, request: Request) -> Response:
-        """Answer one request."""
+        """Answer one request; its body is read first, so that a connection can go on after a refusal."""
+        await request.body()
         path = request.url.path
         endpoint, values, methods = self._table.find(request.method, path)
         app = self._world.app(values["org"], values["app"]) if endpoint and "app" in values else None
