@@ -13,7 +13,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from altinn.exceptions import AltinnConfigurationError, AltinnError, AltinnNoAnswerError, AltinnNotSentError
+from altinn.exceptions import (
+    AltinnConfigurationError,
+    AltinnError,
+    AltinnInputError,
+    AltinnNoAnswerError,
+    AltinnNotSentError,
+)
 from altinn.protocol.wire import (
     CONNECT_TIMEOUT,
     Flow,
@@ -109,6 +115,8 @@ class BlockingDriver:
                 stream=True,
             ) as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
+                if _is_cut_off(response.status_code, headers, response.raw.version):
+                    raise _no_whole_answer(request, "head cut off")
                 content = _received(request, response.status_code, response.iter_content(_CHUNK))
                 return HttpResponse(response.status_code, headers, content)
         except requests.exceptions.RequestException as exc:
@@ -123,25 +131,37 @@ def _leave_headers_alone(request: requests.PreparedRequest) -> requests.Prepared
 
 
 class _SizedBody:
-    """A stream with a length, so that requests sends Content-Length instead of chunks."""
+    """A stream with a length, so that requests sends Content-Length instead of chunks.
+
+    Stops before the last byte is sent when the file no longer has that length: what was hashed is not what is there.
+    """
 
     def __init__(self, stream: BinaryIO, length: int) -> None:
         self._stream = stream
-        self._length = length
+        self._length = self._left = length
 
     def __len__(self) -> int:
         return self._length
 
     def read(self, size: int = -1) -> bytes:
-        return self._stream.read(size)
+        chunk = self._stream.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(chunk)
+        if (self._left and not chunk) or (not self._left and self._stream.read(1)):
+            raise AltinnInputError(
+                f"a file of {self._length} bytes changed while it was sent: nothing was kept of it. Let no other job "
+                "write it, and run the task again"
+            )
+        return chunk
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(lambda: self._stream.read(_CHUNK), b"")
+        return iter(lambda: self.read(_CHUNK), b"")
 
 
 def _opened(body: bytes | StreamBody | None) -> tuple[bytes | _SizedBody | None, Callable[[], None]]:
     if not isinstance(body, StreamBody):
         return body, lambda: None
+    if body.length == 0:
+        return b"", lambda: None  # requests takes a stream of length 0 for one of unknown length.
     stream = body.open()
     return _SizedBody(stream, body.length), stream.close
 
@@ -155,6 +175,15 @@ def _received(request: HttpRequest, status: int, chunks: Iterator[bytes]) -> byt
     return b""
 
 
+def _is_cut_off(status: int, headers: Mapping[str, str], version: int) -> bool:
+    """Recognise a head that broke off: http.client takes the end of the connection for the end of the head.
+
+    An HTTP/1.1 answer says how long its body is, or that the connection closes after it (RFC 9112, section 6.3).
+    """
+    told = {"content-length", "transfer-encoding", "connection"} & set(headers)
+    return version == 11 and status not in (204, 304) and not told
+
+
 def _translated_requests_error(request: HttpRequest, exc: requests.exceptions.RequestException) -> AltinnError:
     import requests
     import urllib3.exceptions
@@ -163,7 +192,15 @@ def _translated_requests_error(request: HttpRequest, exc: requests.exceptions.Re
     reason = getattr(exc.args[0], "reason", None) if exc.args else None
     if isinstance(reason, urllib3.exceptions.NameResolutionError):
         return AltinnNotSentError(f"host {host} cannot be resolved: check the host and the network")
-    if isinstance(exc, requests.exceptions.ConnectTimeout | requests.exceptions.InvalidURL):
+    if isinstance(
+        exc,
+        requests.exceptions.InvalidURL
+        | requests.exceptions.InvalidSchema
+        | requests.exceptions.MissingSchema
+        | requests.exceptions.InvalidHeader,
+    ):
+        return AltinnNotSentError(f"host {host}: the address or a header is malformed ({type(exc).__name__})")
+    if isinstance(exc, requests.exceptions.ConnectTimeout):
         return AltinnNotSentError(f"host {host} did not accept a connection ({type(exc).__name__})")
     if isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ProxyError):
         return AltinnNotSentError(f"host {host} is not reachable: check the host, the network and the proxy")
@@ -171,8 +208,11 @@ def _translated_requests_error(request: HttpRequest, exc: requests.exceptions.Re
         return AltinnNotSentError(
             f"the certificate of {host} was not accepted: check 'verify' and the proxy's certificate"
         )
-    kind = type(exc).__name__
-    return AltinnNoAnswerError(f"{request.method} to {host} was sent and got no whole answer ({kind})")
+    return _no_whole_answer(request, type(exc).__name__)
+
+
+def _no_whole_answer(request: HttpRequest, how: str) -> AltinnNoAnswerError:
+    return AltinnNoAnswerError(f"{request.method} to {_host(request.url)} was sent and got no whole answer ({how})")
 
 
 def _certificate_refused(exc: BaseException | None) -> bool:
@@ -236,37 +276,76 @@ class AwaitingDriver:
 
     async def _send(self, request: HttpRequest) -> HttpResponse:
         import aiohttp
-        import yarl
 
-        headers = dict(request.headers)
-        body: bytes | AsyncIterator[bytes] | None = None
-        if isinstance(request.body, StreamBody):
-            headers["Content-Length"] = str(request.body.length)
-            body = _chunks_of(request.body)
-        else:
-            body = request.body
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.connect_timeout, sock_read=request.read_timeout)
+        body, close = _opened(request.body)
         try:
-            async with self.session.request(
-                request.method,
-                yarl.URL(request.url, encoded=True),
-                headers=headers,
-                data=body,
-                timeout=timeout,
-                allow_redirects=False,
-                **self.options,
-            ) as response:
+            async with await self._begun(request, body) as response:
                 answered = {name.lower(): value for name, value in response.headers.items()}
                 content = await _awaited(request, response)
                 return HttpResponse(response.status, answered, content)
         except (aiohttp.ClientError, TimeoutError) as exc:
+            if isinstance(exc.__cause__, AltinnError):
+                raise exc.__cause__ from exc
+            raise _translated_aiohttp_error(request, exc) from exc
+        finally:
+            await asyncio.to_thread(close)
+
+    async def _begun(self, request: HttpRequest, body: bytes | _SizedBody | None) -> aiohttp.ClientResponse:
+        import aiohttp
+        import yarl
+
+        headers = {name: value for name, value in request.headers.items() if name != "Authorization"}
+        if isinstance(body, _SizedBody):
+            headers["Content-Length"] = str(len(body))
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.connect_timeout, sock_read=request.read_timeout)
+        try:
+            return await self.session.request(
+                request.method,
+                yarl.URL(request.url, encoded=True),
+                headers=headers,
+                data=_chunks_of(body) if isinstance(body, _SizedBody) else body,
+                timeout=timeout,
+                allow_redirects=False,
+                middlewares=(_sent_once(request),),
+                **self.options,
+            )
+        except ValueError as exc:
+            if isinstance(exc, aiohttp.ClientError):
+                raise
+            host = _host(request.url)
+            raise AltinnNotSentError(
+                f"host {host}: the address or a header is malformed ({type(exc).__name__})"
+            ) from exc
+
+
+def _sent_once(request: HttpRequest) -> Callable[..., Awaitable[aiohttp.ClientResponse]]:
+    """Keep aiohttp from repeating PUT and DELETE when the connection breaks, and from minding ~/.netrc.
+
+    A repeated `process/next` acts on the next task. aiohttp repeats only what ends in its own errors.
+    """
+    import aiohttp
+
+    authorization = request.headers.get("Authorization")
+
+    async def send(
+        outgoing: aiohttp.ClientRequest, handler: Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+    ) -> aiohttp.ClientResponse:
+        outgoing.headers.pop("Authorization", None)
+        if authorization:
+            outgoing.headers["Authorization"] = authorization
+        try:
+            return await handler(outgoing)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
             raise _translated_aiohttp_error(request, exc) from exc
 
+    return send
 
-async def _chunks_of(body: StreamBody) -> AsyncIterator[bytes]:
-    with body.open() as stream:
-        while chunk := await asyncio.to_thread(stream.read, _CHUNK):
-            yield chunk
+
+async def _chunks_of(body: _SizedBody) -> AsyncIterator[bytes]:
+    while chunk := await asyncio.to_thread(body.read, _CHUNK):
+        yield chunk
 
 
 async def _awaited(request: HttpRequest, response: aiohttp.ClientResponse) -> bytes:
@@ -288,6 +367,7 @@ def _translated_aiohttp_error(request: HttpRequest, exc: Exception) -> AltinnErr
         )
     if isinstance(exc, aiohttp.ClientConnectorDNSError):
         return AltinnNotSentError(f"host {host} cannot be resolved: check the host and the network")
-    if isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL):
+    not_sent = aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.ClientHttpProxyError
+    if isinstance(exc, not_sent | aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return AltinnNotSentError(f"host {host} is not reachable ({type(exc).__name__})")
-    return AltinnNoAnswerError(f"{request.method} to {host} was sent and got no whole answer ({type(exc).__name__})")
+    return _no_whole_answer(request, type(exc).__name__)
