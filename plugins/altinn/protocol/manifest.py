@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.model import DataElement, Instance, Process
 from altinn.protocol.session import Session
 from altinn.protocol.storage_api import Storage
-from altinn.protocol.upload import form_types
+from altinn.protocol.upload import form_types, sha256_of
 from altinn.protocol.wire import Flow
 
 
@@ -84,14 +83,14 @@ class Manifest:
                 yield from self._compare_file(expected, by_id[expected.element_id])
 
     def _compare_lists(self, instance: Instance, types: frozenset[str]) -> None:
-        present = {e.id: e for e in instance.elements if e.data_type in types}
+        present = {e.id: e for e in instance.elements}
         wanted = {e.element_id: e for e in self.expected}
         missing = [f"{e.data_type} {e.file_name}" for key, e in wanted.items() if key not in present]
         uploaded_types = {e.data_type for e in self.expected}
         extra = [
             f"{e.data_type} {e.file_name}"
             for key, e in present.items()
-            if key not in wanted and e.data_type in uploaded_types
+            if key not in wanted and e.data_type in uploaded_types & types
         ]
         if missing or extra:
             parts = [f"missing: {', '.join(missing)}"] if missing else []
@@ -103,8 +102,8 @@ class Manifest:
             )
 
     def _compare_file(self, expected: ExpectedElement, element: DataElement) -> Flow[None]:
-        answer = yield from self.session.perform(self.app.read_data(self.instance_id, element.id))
-        if hashlib.sha256(answer.body).hexdigest() != expected.sha256:
+        digest = yield from sha256_of(self.session, self.app, self.instance_id, element.id)
+        if digest != expected.sha256:
             raise AltinnDiffersError(
                 f"{self.instance_id}: {expected.data_type} {expected.file_name} is not what was uploaded: nothing was "
                 "pushed. Run the upload task again",

@@ -7,10 +7,11 @@ compared loosely, because Storage decodes them twice, and content is compared by
 from __future__ import annotations
 
 import hashlib
+import io
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from altinn.exceptions import (
     AltinnAmbiguousError,
@@ -18,6 +19,7 @@ from altinn.exceptions import (
     AltinnConflictError,
     AltinnDiffersError,
     AltinnDocumentError,
+    AltinnInputError,
     AltinnNoAnswerError,
     AltinnServerError,
     AltinnTimeoutError,
@@ -26,7 +28,7 @@ from altinn.exceptions import (
     AltinnUnknownOutcomeError,
     Issue,
 )
-from altinn.protocol.app_api import App
+from altinn.protocol.app_api import App, ascii_name
 from altinn.protocol.filing import is_delivered
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.model import DataElement, Instance
@@ -123,9 +125,11 @@ class Upload:
     def run(self, documents: Sequence[Document]) -> Flow[list[Placed]]:
         """Put every document in place; what lies there already is kept, so a repeat goes on where it stopped.
 
+        :raises AltinnInputError: two documents would overwrite each other.
         :raises AltinnAmbiguousError: more than one element could be meant.
         :raises AltinnDocumentError: the virus scan refused a file.
         """
+        self._refuse_twins(documents)
         placed = []
         for number, document in enumerate(documents, 1):
             done = yield from self._place(document)
@@ -133,6 +137,17 @@ class Upload:
             placed.append(done)
         yield from self._await_scan({p.element_id for p in placed})
         return placed
+
+    def _refuse_twins(self, documents: Sequence[Document]) -> None:
+        seen: set[tuple[str, str]] = set()
+        for document in documents:
+            name = "" if document.data_type in self.forms else _loose(document.file_name)
+            if (document.data_type, name) in seen:
+                raise AltinnInputError(
+                    f"two documents are {document.label}: the second would overwrite the first. Give them different "
+                    "file names, and a form only once"
+                )
+            seen.add((document.data_type, name))
 
     def _instance(self) -> Flow[Instance]:
         return (yield from self.session.perform(self.storage.get_instance(self.instance_id)))
@@ -219,17 +234,19 @@ class Upload:
     def _arrived(self, document: Document, known: set[str]) -> Flow[DataElement | None]:
         instance = yield from self._instance()
         for element in instance.of_type(document.data_type):
-            if element.id in known or not same_name(element.file_name, document.file_name):
+            if element.id in known:
                 continue
             if document.data_type in self.forms:
                 return element
+            if not same_name(element.file_name, document.file_name):
+                continue
             if element.size == document.size and (yield from self._has_content(element, document)):
                 return element
         return None
 
     def _has_content(self, element: DataElement, document: Document) -> Flow[bool]:
-        answer = yield from self.session.perform(self.app.read_data(self.instance_id, element.id))
-        return hashlib.sha256(answer.body).hexdigest() == document.sha256
+        digest = yield from sha256_of(self.session, self.app, self.instance_id, element.id)
+        return digest == document.sha256
 
     def _await_scan(self, element_ids: set[str]) -> Flow[None]:
         waited, pause = 0.0, 1.0
@@ -256,9 +273,39 @@ class Upload:
             pause = min(pause * 2, 15.0)
 
 
+class _Digest(io.RawIOBase):
+    """A file that keeps only the hash of what is written to it: attachments may have gigabytes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sha256 = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self.sha256.update(data)
+        return len(data)
+
+
+def sha256_of(session: Session, app: App, instance_id: InstanceId, element_id: str) -> Flow[str]:
+    """Download an element and return the SHA-256 of its bytes, without keeping them."""
+    digests: list[_Digest] = []
+
+    def sink() -> BinaryIO:
+        digests.append(_Digest())
+        return cast("BinaryIO", digests[-1])
+
+    yield from session.perform(app.read_data(instance_id, element_id, sink=sink))
+    return digests[-1].sha256.hexdigest()
+
+
 def same_name(kept: str, sent: str) -> bool:
-    """Compare file names as Storage may have changed them: decoded twice, '+' as a space."""
-    return _loose(kept) == _loose(sent)
+    """Compare file names as Altinn may have changed them.
+
+    Storage decodes them twice and takes '+' for a space; the app reads only the ASCII form when a file is replaced.
+    """
+    return _loose(kept) in (_loose(sent), _loose(ascii_name(sent)))
 
 
 def _loose(name: str) -> str:

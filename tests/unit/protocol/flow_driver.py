@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 from altinn.exceptions import AltinnError
@@ -68,14 +68,15 @@ class Client:
                 result: T = stop.value
                 return result
 
-    def walk(self, flow: Flow[T]) -> Iterator[None]:
+    def walk(self, flow: Flow[T]) -> Generator[None, None, T]:
         """Run a flow, pausing after each answered step, so that others can come in between; its value is the end's."""
         reply: HttpResponse | str | AltinnError | None = None
         while True:
             try:
                 step = flow.throw(reply) if isinstance(reply, AltinnError) else flow.send(reply)
             except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
+                result: T = stop.value
+                return result
             self.steps.append(step)
             try:
                 reply = self._do(step)
