@@ -44,6 +44,7 @@ def add_data_routes(table: RouteTable) -> None:
     table.add("POST", f"{BASE}/type/{{type}}", post_by_path)
     table.add("POST", f"{BASE}/{{type}}", post_by_path)
     table.add("GET", f"{BASE}/{{element:guid}}/type/{{type}}", get_data)
+    table.add("PUT", f"{BASE}/{{element:guid}}/type/{{type}}", put_data)
 
 
 async def post_by_path(ask: Ask) -> Response:
@@ -179,14 +180,22 @@ def _upload_refused(detail: str, code: str, description: str, source: str) -> Up
     return UploadRefused(answer, [description])
 
 
+def _check_type(ask: Ask, element: Record, data_type: DataType) -> None:
+    """Refuse a path that names another type than the element's.
+
+    :raises Refused: 400.
+    """
+    wanted = ask.values.get("type")
+    if wanted and wanted != data_type.id:
+        words = f"Data type {wanted} does not match data element {element['id']}, which is of type {data_type.id}"
+        raise Refused(said(ask, words, 400))
+
+
 async def get_data(ask: Ask) -> Response:
     """Return a data element: a form by what is accepted, a file as it is."""
     record = with_right(ask, "read")
     element, data_type = find_element(ask, record)
-    wanted_type = ask.values.get("type")
-    if wanted_type and wanted_type != data_type.id:
-        words = f"Data type {wanted_type} does not match data element {element['id']}, which is of type {data_type.id}"
-        return said(ask, words, 400)
+    _check_type(ask, element, data_type)
     check_readable(ask, record, data_type)
     content = ask.world.store.content(element["id"])
     ask.world.instances.mark_read(element, ask.principal, record["org"])
@@ -204,6 +213,7 @@ async def put_data(ask: Ask) -> Response:
     """Replace a data element's content; the answer to a form shows the element as it was before."""
     record = with_right(ask, "write")
     element, data_type = find_element(ask, record)
+    _check_type(ask, element, data_type)
     check_writable(ask, record, data_type)
     if not data_type.is_form:
         return await _put_file(ask, record, element, data_type)

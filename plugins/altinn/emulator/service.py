@@ -19,7 +19,7 @@ from altinn.emulator.appvalidation import add_validation_routes
 from altinn.emulator.control import control_routes
 from altinn.emulator.guards import Refused, check_scope
 from altinn.emulator.identity import identity_routes
-from altinn.emulator.knownpaths import known_path
+from altinn.emulator.knownpaths import known_method, known_path
 from altinn.emulator.overview import overview_routes
 from altinn.emulator.routing import Ask, Endpoint, RouteTable, lower_query
 from altinn.emulator.storageapi import add_storage_routes
@@ -64,7 +64,7 @@ class Dispatcher:
         if extra is not None:
             endpoint, values, app = extra
         if endpoint is None:
-            return _no_endpoint(path, methods)
+            return _no_endpoint(request.method, path, methods)
         if "app" in values and app is None:
             return empty(404)
         return await self._answer(request, endpoint, values, app)
@@ -86,9 +86,9 @@ class Dispatcher:
             return refusal.answer
 
 
-def _no_endpoint(path: str, methods: list[str]) -> Response:
-    name = known_path(path)
-    if name is not None and (not methods or name.startswith("App: patch")):
+def _no_endpoint(method: str, path: str, methods: list[str]) -> Response:
+    name = known_method(method, path) if methods else known_path(path)
+    if name is not None:
         detail = f"{name}: Altinn has this path, the emulator does not."
         return json_answer(
             {"title": "Not Implemented", "status": 501, "detail": detail},
