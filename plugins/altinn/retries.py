@@ -1,4 +1,4 @@
-"""Which failures are worth another try: the operators' default retry policy."""
+"""Which failures are worth another try, and how often and when: the operators' default retry policy."""
 
 from __future__ import annotations
 
@@ -26,6 +26,13 @@ from altinn.exceptions import (
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+RETRIES = 4
+RETRY_DELAY = 30.0
+"""Seconds; grows with every try, since what a retry mends takes minutes rather than seconds."""
+BACKOFF = 2.0
+LONGEST_RETRY_DELAY = 900.0
+"""Seconds."""
 
 _LATER = (AltinnUnknownOutcomeError, AltinnLockedError, AltinnRetryingError)
 _NEVER = (
@@ -57,6 +64,9 @@ class AltinnRetryPolicy(RetryPolicy):
         wait = exception.retry_after if isinstance(exception, AltinnHttpError) else None
         delay = timedelta(seconds=wait) if wait else None
         return RetryDecision.retry(delay, reason=type(exception).__name__)
+
+
+RETRY_POLICY = AltinnRetryPolicy()
 
 
 def is_worth_a_retry(error: AltinnError) -> bool:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="altinn-system-tests-"))
@@ -20,14 +22,18 @@ os.environ.setdefault("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
 os.environ.setdefault("AIRFLOW__CORE__FERNET_KEY", "uJzsSJwrXWKiULcwAmkzU2RhLWdlbmVyYXRlZC1rZXk=")
 
 import pytest
+import requests
 import structlog
 from airflow.sdk import DAG, BaseOperator
-from airflow.sdk.api.datamodels._generated import DagRun, DagRunState, TIRunContext
+from airflow.sdk.api.datamodels._generated import DagRun, DagRunState, DagRunType, TIRunContext
 from airflow.sdk.exceptions import ErrorType
 from airflow.sdk.execution_time import comms, task_runner
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+from requests import Response
 
 from altinn.emulator import Emulator
+from altinn.operators import AltinnInstantiateOperator
+from tests.altinn_proxy import AltinnProxy
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -74,6 +80,9 @@ class MemorySupervisor:
     def _SetTaskStateStore(self, message: Any) -> None:
         self.store[message.key] = message.value
 
+    def _DeleteTaskStateStore(self, message: Any) -> None:
+        self.store.pop(message.key, None)
+
 
 @dataclass
 class Outcome:
@@ -104,7 +113,7 @@ def run_task(supervisor: MemorySupervisor) -> RunTask:
     """Run one operator to its end: rendering, retry policy, XCom and links included."""
 
     def run(operator: BaseOperator, *, try_number: int = 1, params: dict[str, Any] | None = None) -> Outcome:
-        if not operator.has_dag():
+        if not operator.has_dag():  # type: ignore[no-untyped-call]
             DAG("test", schedule=None, start_date=NOW, render_template_as_native_obj=True).add_task(operator)
         dag_run = DagRun(
             dag_id=operator.dag_id,
@@ -115,7 +124,7 @@ def run_task(supervisor: MemorySupervisor) -> RunTask:
             run_after=NOW,
             start_date=NOW,
             end_date=None,
-            run_type="manual",
+            run_type=DagRunType.MANUAL,
             state=DagRunState.RUNNING,
             conf=params or {},
             consumed_asset_events=[],
@@ -149,20 +158,138 @@ def run_task(supervisor: MemorySupervisor) -> RunTask:
     return run
 
 
-@pytest.fixture
-def emulator() -> Iterator[Emulator]:
-    """Start an Altinn of its own for one test."""
+@pytest.fixture(scope="session")
+def shared_emulator() -> Iterator[Emulator]:
+    """Start one Altinn for all tests."""
     with Emulator() as running:
         yield running
 
 
 @pytest.fixture
-def connection(supervisor: MemorySupervisor, emulator: Emulator) -> str:
+def emulator(shared_emulator: Emulator) -> Emulator:
+    """Have an Altinn in which nothing has happened yet."""
+    requests.post(f"{shared_emulator.base_url}/_emulator/reset", timeout=10).raise_for_status()
+    return shared_emulator
+
+
+@pytest.fixture
+def proxy(emulator: Emulator) -> Iterator[AltinnProxy]:
+    """Stand between the tasks and the emulator."""
+    with AltinnProxy(emulator.base_url) as running:
+        yield running
+
+
+Connect = Callable[..., str]
+
+
+@pytest.fixture
+def connect(supervisor: MemorySupervisor, tmp_path: Path) -> Connect:
+    """Make a connection: its host, its login, and its extra fields by name; each test keeps tokens of its own."""
+
+    def made(host: str, *, conn_id: str = "altinn_default", login: str | None = None, **extra: Any) -> str:
+        fields = {"environment": "local", "settle": 0, "token_dir": str(tmp_path / "tokens"), **extra}
+        supervisor.connections[conn_id] = {
+            "conn_type": "altinn",
+            "host": host,
+            "login": login,
+            "extra": json.dumps(fields),
+        }
+        return conn_id
+
+    return made
+
+
+FORM = b"<model><property1>a</property1><property2>b</property2></model>"
+"""A form that `ttd/basic` takes."""
+
+SOPHIE = {"auth_mode": "localtest", "test_user_id": "1337", "test_party_id": "501337"}
+"""LocalTest's person, who files for herself."""
+
+
+@pytest.fixture
+def connection(connect: Connect, emulator: Emulator) -> str:
     """Name a connection of LocalTest's person 1337, who files for herself."""
-    extra = {"environment": "local", "auth_mode": "localtest", "test_user_id": "1337", "test_party_id": "501337"}
-    supervisor.connections["altinn_default"] = {
-        "conn_type": "altinn",
-        "host": emulator.base_url,
-        "extra": json.dumps(extra),
-    }
-    return "altinn_default"
+    return connect(emulator.base_url, **SOPHIE)
+
+
+@pytest.fixture
+def proxied(connect: Connect, proxy: AltinnProxy) -> str:
+    """Name the same connection, by way of the proxy."""
+    return connect(proxy.base_url, **SOPHIE)
+
+
+class Look:
+    """Looks into the emulator, past the code under test."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.base_url = emulator.base_url
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Return every request so far, oldest first."""
+        entries: list[dict[str, Any]] = self._get("/_emulator/journal")
+        return entries
+
+    def requests(self, method: str, path: str) -> list[dict[str, Any]]:
+        """Return the requests of one method whose path fits."""
+        return [e for e in self.journal() if e["method"] == method and re.search(path, e["path"])]
+
+    def writes(self) -> list[str]:
+        """Return the requests that may have changed something in Altinn; a login changes nothing."""
+        own = [e for e in self.journal() if e["method"] != "GET" and not LOGIN.match(e["path"])]
+        return [f"{e['method']} {e['path']} {e['status']}" for e in own]
+
+    def filings(self) -> list[dict[str, Any]]:
+        """Return what the authorities have received."""
+        received: list[dict[str, Any]] = self._get("/_emulator/filings")
+        return received
+
+    def instance(self, instance_id: str) -> dict[str, Any]:
+        """Read an instance as its owner."""
+        return self.api("GET", f"/storage/api/v1/instances/{instance_id}").json()  # type: ignore[no-any-return]
+
+    def elements(self, instance_id: str) -> list[tuple[str, str]]:
+        """Return data type and file name of every element, sorted."""
+        return sorted((e["dataType"], e.get("filename") or "") for e in self.instance(instance_id)["data"])
+
+    def submit(self, instance_id: str) -> None:
+        """Fill in the form and push to the end, as somebody at the keyboard would."""
+        base = f"/ttd/basic/instances/{instance_id}"
+        (form,) = [e["id"] for e in self.instance(instance_id)["data"] if e["dataType"] == "model"]
+        self.api("PUT", f"{base}/data/{form}", data=FORM, headers={"Content-Type": "application/xml"})
+        for action in ("write", "confirm"):
+            self.api("PUT", f"{base}/process/next", json={"action": action})
+
+    def api(self, method: str, path: str, **more: Any) -> Response:
+        """Call the emulator as LocalTest's person 1337, as somebody who uses another system would."""
+        token = requests.get(f"{self.base_url}/Home/GetTestUserToken/1337", timeout=10).text
+        headers = {"Authorization": f"Bearer {token}", **more.pop("headers", {})}
+        response = requests.request(method, self.base_url + path, headers=headers, timeout=10, **more)
+        assert response.status_code < 300, f"{method} {path}: {response.status_code} {response.text[:300]}"
+        return response
+
+    def _get(self, path: str) -> Any:
+        return requests.get(self.base_url + path, timeout=10).json()
+
+
+LOGIN = re.compile("/(maskinporten|idporten|authentication|Home)/")
+
+
+@pytest.fixture
+def look(emulator: Emulator) -> Look:
+    return Look(emulator)
+
+
+@pytest.fixture
+def form(tmp_path: Path) -> str:
+    """Write the form and name its path."""
+    path = tmp_path / "form.xml"
+    path.write_bytes(FORM)
+    return str(path)
+
+
+@pytest.fixture
+def draft(run_task: RunTask, connection: str) -> dict[str, Any]:
+    """Make an instance, and return the arguments that the operators on it take."""
+    made = run_task(AltinnInstantiateOperator(task_id="instantiate", app="ttd/basic", period="2026-T5"))
+    assert made.state == "success", made.error
+    return {"app": "ttd/basic", "instance_id": made.result, "altinn_conn_id": connection}

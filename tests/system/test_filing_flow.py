@@ -5,10 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-import requests
-
-from altinn.emulator import Emulator
 from altinn.operators import (
     AltinnDownloadDataOperator,
     AltinnInstantiateOperator,
@@ -16,24 +12,10 @@ from altinn.operators import (
     AltinnUploadDataOperator,
     AltinnValidateOperator,
 )
-from tests.system.conftest import RunTask
-
-FORM = b"<model><property1>a</property1><property2>b</property2></model>"
+from tests.system.conftest import Look, RunTask
 
 
-@pytest.fixture
-def form(tmp_path: Path) -> str:
-    path = tmp_path / "form.xml"
-    path.write_bytes(FORM)
-    return str(path)
-
-
-def _filings(emulator: Emulator) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = requests.get(f"{emulator.base_url}/_emulator/filings", timeout=10).json()
-    return found
-
-
-def test_a_filing_and_its_repeat(run_task: RunTask, connection: str, emulator: Emulator, form: str) -> None:
+def test_a_filing_and_its_repeat(run_task: RunTask, connection: str, look: Look, form: str) -> None:
     def file_once() -> tuple[str, bool, bool]:
         made = run_task(AltinnInstantiateOperator(task_id="instantiate", app="ttd/basic", period="2026-T5"))
         assert made.state == "success", made.error
@@ -49,14 +31,14 @@ def test_a_filing_and_its_repeat(run_task: RunTask, connection: str, emulator: E
             )
             assert pushed.state == "success", pushed.error
             moves.append(pushed.result["moved"])
-        return made.result, *moves  # type: ignore[return-value]
+        return made.result, *moves
 
     first, *moved = file_once()
     assert moved == [True, True]
     again, *moved = file_once()
     assert again == first
     assert moved == [False, False]
-    filings = _filings(emulator)
+    filings = look.filings()
     assert [(f["app"], f["instance"].endswith(first.split("/")[1]), f["deleted"]) for f in filings] == [
         ("ttd/basic", True, False)
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +12,18 @@ from airflow.sdk import BaseOperator
 from altinn.hooks.altinn_hook import AltinnHook
 from altinn.links.instance_link import INSTANCE_URL_KEY, AltinnInstanceLink
 from altinn.protocol.identifiers import InstanceId
-from altinn.retries import AltinnRetryPolicy
+from altinn.retries import BACKOFF, LONGEST_RETRY_DELAY, RETRIES, RETRY_DELAY, RETRY_POLICY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-RETRIES = 4
-RETRY_DELAY = 30.0
-"""Seconds; doubles with every try, since what a retry mends takes minutes rather than seconds."""
+    from airflow.sdk.definitions.retry_policy import RetryPolicy
 
 
 class AltinnOperator(BaseOperator):
     """Base of the operators.
+
+    Where neither the task nor the DAG's `default_args` say otherwise, a task is retried as `altinn.retries` has it.
+    The defaults stand in the signature, because that is where Airflow looks for those of mapped tasks as well.
 
     :param app: the app's id, "org/app".
     :param altinn_conn_id: the connection, of type `altinn`.
@@ -41,9 +42,21 @@ class AltinnOperator(BaseOperator):
         altinn_conn_id: str = AltinnHook.default_conn_name,
         on_behalf_of: str | None = None,
         external_ref: str | None = None,
+        retries: int = RETRIES,
+        retry_delay: timedelta | float = RETRY_DELAY,
+        retry_exponential_backoff: float = BACKOFF,
+        max_retry_delay: timedelta | float | None = LONGEST_RETRY_DELAY,
+        retry_policy: RetryPolicy | None = RETRY_POLICY,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**_with_retries(kwargs))
+        super().__init__(
+            retries=retries,
+            retry_delay=retry_delay,
+            retry_exponential_backoff=retry_exponential_backoff,
+            max_retry_delay=max_retry_delay,
+            retry_policy=retry_policy,
+            **kwargs,
+        )
         self.app = app
         self.altinn_conn_id = altinn_conn_id
         self.on_behalf_of = on_behalf_of
@@ -83,17 +96,3 @@ class AltinnInstanceOperator(AltinnOperator):
         self.show_instance(context, instance_id)
         return instance_id
 
-
-def _with_retries(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Give the operators retries of their own where neither the task nor the DAG says anything."""
-    defaults = kwargs.get("default_args") or {}
-    for name, value in (
-        ("retry_policy", AltinnRetryPolicy()),
-        ("retries", RETRIES),
-        ("retry_delay", RETRY_DELAY),
-        ("retry_exponential_backoff", 2.0),
-        ("max_retry_delay", 900.0),
-    ):
-        if name not in kwargs and name not in defaults:
-            kwargs[name] = value
-    return kwargs

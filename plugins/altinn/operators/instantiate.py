@@ -8,12 +8,22 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from altinn.documents import documents_of
-from altinn.exceptions import AltinnDiffersError, AltinnInputError
+from altinn.exceptions import (
+    AltinnAnswerError,
+    AltinnDiffersError,
+    AltinnFilingError,
+    AltinnInputError,
+    AltinnNoAnswerError,
+    AltinnServerError,
+    AltinnUnavailableError,
+)
 from altinn.operators.altinn_operator import AltinnOperator
 from altinn.operators.preflight import check_documents
 from altinn.protocol.app_api import Part
 from altinn.protocol.filing import HASH_STAMP, Filed, Filing, FilingKey, is_delivered, refuse_taken_stamps
 from altinn.protocol.identifiers import AppId, InstanceOwner
+from altinn.protocol.model import Instance
+from altinn.protocol.wire import Call
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -28,7 +38,8 @@ class AltinnInstantiateOperator(AltinnOperator):
     after this one find nothing left to do.
 
     With `prefill` the app's simplified creation is used, which drops the stamps: such an instance has no key, so it
-    must not have a period, and a retry makes another draft.
+    must not have a period. If the creation's answer is lost, the task fails without a retry: nothing could find what
+    was made.
 
     :param period: the period's name, for example "2026-T5"; part of the key.
     :param kind: "main", or "correction" together with `correction_number`.
@@ -145,7 +156,7 @@ class AltinnInstantiateOperator(AltinnOperator):
                 "drops the stamps. Leave prefill out and upload the form instead"
             )
         call = self.hook.app(self.app).create_simplified(owner, self.prefill or {})
-        created = self.hook.run(self.hook.session.perform(call))
+        created = create_without_key(self, call)
         self.report(f"created {created.id} with prefill and without a key")
         return created.id
 
@@ -154,7 +165,7 @@ class AltinnInstantiateMultipartOperator(AltinnOperator):
     """Make an instance with form and attachments in one call.
 
     Not for a filing that must happen once: a multipart creation that breaks off cleans up after itself and may delete
-    what a retry has adopted. So it carries no key, looks for nothing, and never retries by itself; use
+    what a retry has adopted. So it carries no key, looks for nothing, and takes no retries; use
     AltinnInstantiateOperator and AltinnUploadDataOperator where exactly one filing counts.
 
     :param documents: list of {"data_type", "path"} and optionally "content_type", "file_name".
@@ -188,10 +199,15 @@ class AltinnInstantiateMultipartOperator(AltinnOperator):
         instance_owner: str | None = None,
         data_values: Mapping[str, str] | None = None,
         max_bytes: int = 100_000_000,
+        retries: int = 0,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retries", 0)
-        super().__init__(**kwargs)
+        if retries:
+            raise AltinnInputError(
+                f"{kwargs.get('task_id')}: a retry would make another instance, because a multipart creation has no "
+                "key: set retries=0 on this task, or use AltinnInstantiateOperator and AltinnUploadDataOperator"
+            )
+        super().__init__(retries=retries, **kwargs)
         self.documents = documents
         self.organisation_number = organisation_number
         self.party_id = party_id
@@ -218,7 +234,7 @@ class AltinnInstantiateMultipartOperator(AltinnOperator):
                 parts.append(Part(document.data_type, document.content_type, stream.read(), document.file_name))
         boundary = "altinn-" + base64.b32encode(uuid.uuid4().bytes).decode().strip("=").lower()
         call = self.hook.app(self.app).create_multipart(owner, self.data_values or {}, parts, boundary)
-        created = self.hook.run(self.hook.session.perform(call))
+        created = create_without_key(self, call)
         self.show_instance(context, created.id)
         self.report(f"created {created.id} with {len(parts)} document(s) and without a key")
         return str(created.id)
@@ -232,6 +248,20 @@ def chosen_owner(operator: AltinnInstantiateOperator | AltinnInstantiateMultipar
         username=operator.username,
         owner=operator.instance_owner,
     )
+
+
+def create_without_key(operator: AltinnOperator, call: Call[Instance]) -> Instance:
+    """Create once.
+
+    :raises AltinnFilingError: no clean answer came, so that an instance may be there which nothing finds again.
+    """
+    try:
+        return operator.hook.run(operator.hook.session.perform(call))
+    except (AltinnNoAnswerError, AltinnAnswerError, AltinnUnavailableError, AltinnServerError) as exc:
+        raise AltinnFilingError(
+            f"the creation of an instance of {operator.app} without a key got no clean answer, so it may be there or "
+            f"not: look for a draft in Altinn before you run the task again. Cause: {exc}"
+        ) from exc
 
 
 def _number(value: int | str) -> int:

@@ -16,11 +16,12 @@ from altinn.hooks.altinn_hook import AltinnHook
 from altinn.links.instance_link import INSTANCE_URL_KEY, AltinnInstanceLink
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.outcome import Awaited
-from altinn.retries import AltinnRetryPolicy
+from altinn.retries import BACKOFF, LONGEST_RETRY_DELAY, RETRIES, RETRY_DELAY, RETRY_POLICY
 from altinn.triggers.instance_trigger import AltinnInstanceTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+    from airflow.sdk.definitions.retry_policy import RetryPolicy
 
 DEADLINE_KEY = "altinn_feedback_deadline"
 
@@ -64,10 +65,23 @@ class AltinnFeedbackSensor(BaseSensorOperator):
         max_poll_interval: float = 1800.0,
         timeout: float = 14 * 24 * 3600.0,
         deferrable: bool = True,
+        retries: int = RETRIES,
+        retry_delay: timedelta | float = RETRY_DELAY,
+        retry_exponential_backoff: float = BACKOFF,
+        max_retry_delay: timedelta | float | None = LONGEST_RETRY_DELAY,
+        retry_policy: RetryPolicy | None = RETRY_POLICY,
         **kwargs: Any,
     ) -> None:
-        kwargs.setdefault("retry_policy", AltinnRetryPolicy())
-        super().__init__(poke_interval=poll_interval, timeout=timeout, **kwargs)
+        super().__init__(
+            poke_interval=poll_interval,
+            timeout=timeout,
+            retries=retries,
+            retry_delay=retry_delay,
+            retry_exponential_backoff=retry_exponential_backoff,
+            max_retry_delay=max_retry_delay,
+            retry_policy=retry_policy,
+            **kwargs,
+        )
         self.app = app
         self.instance_id = instance_id
         self.receipt_types = receipt_types
@@ -91,9 +105,9 @@ class AltinnFeedbackSensor(BaseSensorOperator):
         context["ti"].xcom_push(INSTANCE_URL_KEY, self.hook.instance_link(self.app, instance_id))
         if not self.deferrable:
             return super().execute(context)
+        deadline = self._deadline(context)
         if self.poke(context):
             return None
-        deadline = self._deadline(context)
         self.defer(
             trigger=AltinnInstanceTrigger(
                 instance_id=str(instance_id),
@@ -111,12 +125,18 @@ class AltinnFeedbackSensor(BaseSensorOperator):
         return None
 
     def poke(self, context: Context) -> bool:
-        """Read the instance once."""
+        """Read the instance once.
+
+        :raises AirflowSensorTimeout: the authority's answer is not there, and the wait is over.
+        """
         call = self.hook.storage.get_instance(InstanceId.parse(self.instance_id))
         missing = Awaited(tuple(self.receipt_types)).missing(self.hook.run(self.hook.session.perform(call)))
-        if missing:
-            self.log.info("%s: %s", self.instance_id, missing)
-        return not missing
+        if not missing:
+            return True
+        self.log.info("%s: %s", self.instance_id, missing)
+        if self._deadline(context) <= time.time():
+            raise self._over(context, missing)
+        return False
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> None:
         """Read the trigger's event.
@@ -130,10 +150,17 @@ class AltinnFeedbackSensor(BaseSensorOperator):
             self.log.info("%s: the authority has answered", self.instance_id)
             return
         if status == "timeout":
-            raise AirflowSensorTimeout(f"{self.instance_id}: no answer from the authority in time: {message}")
+            raise self._over(context, message)
         if status == "error":
             raise AltinnFilingError(message, [self.instance_id])
         raise AltinnAnswerError(f"the trigger for {self.instance_id} sent an event that is not known: {status!r}")
+
+    def _over(self, context: Context, missing: str) -> AirflowSensorTimeout:
+        """Forget the deadline: this error is never retried, so the next try is a person's, who wants to wait anew."""
+        context["task_state_store"].delete(DEADLINE_KEY)
+        return AirflowSensorTimeout(
+            f"{self.instance_id}: no answer from the authority in time: {missing}. Clear the task to wait again"
+        )
 
     def _deadline(self, context: Context) -> float:
         """Keep the first try's deadline, so that retries do not prolong the wait."""
