@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 _CHUNK = 1 << 20
+_LONGEST_NAME = 150
 _KEYS = frozenset({"data_type", "path", "content_type", "file_name"})
 _TYPES = {
     ".xml": "application/xml",
@@ -121,10 +122,17 @@ def content_type_of(file_name: str) -> str:
 
 
 def safe_file_name(name: str, fallback: str) -> str:
-    """Return a name from a server as a plain file name: no folders, no control characters."""
+    """Return a name from a server as a plain file name: no folders, no control characters, not too long.
+
+    File systems count bytes, and a name may get a prefix and a suffix: 150 bytes leave room. The extension stays.
+    """
     last = re.split(r"[/\\]", name)[-1]
     cleaned = "".join(char for char in last if char.isprintable() and char not in '<>:"|?*').strip(". ")
-    return cleaned[:150] or fallback
+    stem, dot, extension = cleaned.rpartition(".")
+    if not stem or len(extension.encode()) > 20:
+        stem, dot, extension = cleaned, "", ""
+    kept = stem.encode()[: _LONGEST_NAME - len((dot + extension).encode())].decode(errors="ignore")
+    return (kept.rstrip(". ") + dot + extension) or fallback
 
 
 def combined_sha256(documents: Sequence[Mapping[str, Any]]) -> str:
