@@ -18,6 +18,7 @@ from altinn.emulator.guards import (
     check_writable,
     find_element,
     find_instance,
+    form_model,
     mark_instance_read,
     with_right,
 )
@@ -93,7 +94,7 @@ async def _create(ask: Ask, type_id: str) -> tuple[Record, list[Record], Record,
     form: Form | None = None
     if data_type.is_form:
         form = _new_form(ask, data_type)
-        content = stored_xml(ask.application.models[data_type.id], form)
+        content = stored_xml(form_model(ask, data_type), form)
         content_type, filename = XML, None
     else:
         content, content_type, filename = _file(ask, record, data_type)
@@ -124,9 +125,7 @@ def _read_form(ask: Ask, data_type: DataType) -> Form:
     :raises Refused: 400 when it cannot be read, 415 for another content type.
     """
     content_type = ask.header("content-type") or ""
-    model = ask.application.models.get(data_type.id)
-    if model is None:
-        raise Refused(unhandled(f"no model for data type {data_type.id}"))
+    model = form_model(ask, data_type)
     try:
         if XML in content_type:
             return read_xml(model, ask.body)
@@ -219,7 +218,7 @@ async def put_data(ask: Ask) -> Response:
         return await _put_file(ask, record, element, data_type)
     if not record["process"]["currentTask"]:
         return problem(409, "No current task", "Cannot update data element without a current task")
-    model, form = ask.application.models[data_type.id], _read_form(ask, data_type)
+    model, form = form_model(ask, data_type), _read_form(ask, data_type)
     sent = to_json(model, form)
     ask.application.behaviour.calculate(CaseFile(ask.world, ask.application, record["guid"]), data_type.id, form)
     changed = _differences(sent, to_json(model, form))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from altinn.emulator.metadata import DataType, MetadataError, app_id, data_types
 from altinn.emulator.templatepolicy import template_policy
 from altinn.emulator.xacml import Policy, PolicyError, parse_policy
 
+LOG = logging.getLogger("altinn.emulator")
 LIBRARIES = (8, 9)
 MAX_DEPTH = 4
 
@@ -166,6 +168,7 @@ def _load_models(app: AppFolder, folder: Path) -> None:
         named = [p for stem in (data_type.id, last) for p in schemas if p.stem.lower() == stem.lower()]
         chosen = named[0] if named else (schemas[0] if len(schemas) == 1 else None)
         if chosen is None:
+            LOG.warning("%s: no XSD for data type %s: its forms are answered with 501", app.id, data_type.id)
             continue
         app.models[data_type.id] = load_form_model(chosen, last)
         schema = app.schemas.get(chosen.stem) or app.schemas.get(data_type.id)

@@ -10,7 +10,7 @@ from altinn.emulator.answers import JSON, default_problem, empty, json_answer
 from altinn.emulator.behaviour import HookFailure
 from altinn.emulator.dialects import APP_LINKS, APPS, instance_json
 from altinn.emulator.events import record_event
-from altinn.emulator.guards import Refused, find_instance, forbidden, mark_instance_read, with_right
+from altinn.emulator.guards import Refused, find_instance, forbidden, form_model, mark_instance_read, with_right
 from altinn.emulator.instantiation import (
     NO_OWNER,
     OWNER_KEYS,
@@ -52,6 +52,9 @@ async def post_instance(ask: Ask) -> Response:
     template, parts = read_request(ask)
     owner = template_owner(ask, template)
     check_parts(ask.application, parts)
+    for data_type in {part.name: ask.application.types[part.name] for part in parts}.values():
+        if data_type.is_form:
+            form_model(ask, data_type)
     return await _create(ask, find_party(ask, owner), template or {}, parts, {})
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from altinn.emulator.answers import JSON, default_problem, empty, json_answer, problem
 from altinn.emulator.dialects import READ
+from altinn.emulator.formschema import FormModel
 from altinn.emulator.identity import Principal
 from altinn.emulator.metadata import DataType
 from altinn.emulator.routing import Ask
@@ -88,6 +89,21 @@ def mark_instance_read(ask: Ask, record: Record) -> None:
 def forbidden() -> Response:
     """Answer 403 as an instance controller does whose own question to the decision point was answered with no."""
     return default_problem(403, JSON)
+
+
+def form_model(ask: Ask, data_type: DataType) -> FormModel:
+    """Return the model of a form's data type.
+
+    :raises Refused: 501, naming the file that the app's folder lacks.
+    """
+    model = ask.application.models.get(data_type.id)
+    if model is None:
+        detail = (
+            f"The emulator cannot read forms of data type {data_type.id}:"
+            f" {ask.application.folder.name}/models/{data_type.id}.xsd is missing."
+        )
+        raise Refused(problem(501, "Not Implemented", detail))
+    return model
 
 
 def find_element(ask: Ask, record: Record) -> tuple[Record, DataType]:

@@ -253,7 +253,7 @@ def store_part(ask: Ask, record: Record, part: Part) -> Response | None:
     if not may_contribute(data_type, ask.principal.org_code, ask.principal.system_user_org):
         return problem(403, "Forbidden", "User is not a valid contributor to the data type", JSON)
     content, content_type, filename = part.content, part.content_type, part.filename
-    if data_type.is_form and data_type.id in app.models:
+    if data_type.is_form:
         try:
             content = read_form(app, data_type, part.content, part.content_type)
         except FormError as exc:
