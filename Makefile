@@ -69,7 +69,7 @@ wheel: install ## build the wheel and the source distribution into dist/
 	@$(BIN)/python -m hatchling build --directory dist
 
 screenshot: install ## photograph the demo's run in Airflow's pages for docs/ (needs `make up` and Debian's chromium)
-	@$(RUN) scripts screenshot
+	@$(RUN) scripts.screenshot
 
 compose-env: ## write a .env with random secrets for docker-compose.yaml, unless there is one
 	@$(PYTHON) scripts/compose_env.py

@@ -19,10 +19,12 @@ class AirflowApi:
     def __init__(self, service: Service) -> None:
         self.service = service
 
-    def log_in(self, username: str, password: str) -> None:
-        """Get a token and use it from now on."""
+    def log_in(self, username: str, password: str) -> str:
+        """Get a token, use it from now on, and return it."""
         answer = self.service.call("POST", "/auth/token", {"username": username, "password": password})
-        self.service.authorize(answer["access_token"])
+        token = str(answer["access_token"])
+        self.service.authorize(token)
+        return token
 
     def keep_connection(self, connection: Mapping[str, object]) -> None:
         """Create a connection, or bring the existing one up to date."""
@@ -49,10 +51,12 @@ class AirflowApi:
         answer = self.service.call("POST", f"{_runs(dag_id)}", {"logical_date": None, "conf": dict(conf)})
         return str(answer["dag_run_id"])
 
-    def unfinished_runs(self, dag_id: str) -> list[dict[str, Any]]:
-        """Return the runs that are queued or running, oldest first."""
-        query = "?state=queued&state=running&order_by=run_after"
-        found: list[dict[str, Any]] = self.service.call("GET", _runs(dag_id) + query)["dag_runs"]
+    def runs(self, dag_id: str, *states: str) -> list[dict[str, Any]]:
+        """Return the runs in any of these states, oldest first."""
+        wanted = "&".join(f"state={state}" for state in states)
+        found: list[dict[str, Any]] = self.service.call("GET", f"{_runs(dag_id)}?{wanted}&order_by=run_after")[
+            "dag_runs"
+        ]
         return found
 
     def run_state(self, dag_id: str, run_id: str) -> str:

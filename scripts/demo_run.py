@@ -72,7 +72,7 @@ def _await_dag(stack: Stack, api: AirflowApi) -> None:
 def _begin(api: AirflowApi, console: Console) -> str:
     """Start a run, or go on with the one that an interrupted demo left."""
     what = f"VAT return {CONF['period']} of organisation {CONF['organisation_number']}"
-    for run in api.unfinished_runs(DAG_ID):
+    for run in api.runs(DAG_ID, "queued", "running"):
         if (run.get("conf") or {}).get("period") == CONF["period"]:
             console.step(f"Going on with {what}: run {run['dag_run_id']} was interrupted")
             console.step("Airflow frees an interrupted task after about half a minute")

@@ -136,9 +136,7 @@ class AltinnHook(BaseHook):
         try:
             return self.run(self.session.perform(self.app(app_id).metadata()))
         except AltinnNotFoundError as exc:
-            hint = (
-                f"environment {self.settings.environment.name} has no app {app_id}: check app id and connection"
-            )
+            hint = f"environment {self.settings.environment.name} has no app {app_id}: check app id and connection"
             raise AltinnNotFoundError(exc.what, exc.problem, hint) from exc
 
     @property

@@ -95,4 +95,3 @@ class AltinnInstanceOperator(AltinnOperator):
         instance_id = InstanceId.parse(self.instance_id)
         self.show_instance(context, instance_id)
         return instance_id
-
