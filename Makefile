@@ -62,7 +62,7 @@ typecheck: install ## check types only
 lock: install ## renew requirements.lock from pyproject.toml (UV_DEFAULT_INDEX chooses another index)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
 	  --no-emit-index-url --no-emit-find-links --no-header --no-annotate \
-	  --group dev pyproject.toml --output-file requirements.lock
+	  --extra fast --group dev pyproject.toml --output-file requirements.lock
 	@$(MAKE) --no-print-directory install
 
 wheel: install ## build the wheel and the source distribution into dist/
