@@ -36,7 +36,8 @@ RANKS = {
     "sensors": 5,
     "plugin": 6,
     "taskgroups": 6,
-    "cli": 6,
+    "commands": 6,
+    "cli": 7,
 }
 """What stands higher may import what stands lower, never the other way round, and never its neighbours."""
 
