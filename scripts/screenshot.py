@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
 from scripts.airflow_api import AirflowApi
-from scripts.browser import browser_page
-from scripts.demo_run import DAG_ID
+from scripts.browser import airflow_page
+from scripts.demo_run import DAG_ID, RECEIPT_TASK
 from scripts.failure import CommandError
 from scripts.rest import Service
 from scripts.run_folder import PROJECT, RunFolder, read_json
 
 TARGET = PROJECT / "docs" / "vat_return_run.png"
-LOGIN_COOKIE = "_token"
-"""Airflow's pages read their token from it (`COOKIE_NAME_JWT_TOKEN` in Airflow's auth managers)."""
 
 
-async def photograph_run(url: str, token: str, run_id: str, target: Path) -> None:
+def photograph_run(url: str, token: str, run_id: str, target: Path) -> None:
     """Open a run's page as a logged-in user, wait for its last task, and write the picture."""
-    async with browser_page() as page:
-        await page.set_cookie(url, LOGIN_COOKIE, token)
-        await page.open(f"{url}/dags/{DAG_ID}/runs/{run_id}")
-        await page.wait_for("receipt")
-        await asyncio.sleep(2)  # the graph is drawn after the list
-        await page.photograph(target)
+    with airflow_page(url, token) as page:
+        page.goto(f"{url}/dags/{DAG_ID}/runs/{run_id}")
+        page.get_by_text(RECEIPT_TASK, exact=True).last.wait_for()
+        page.wait_for_load_state("networkidle")  # the graph is drawn after the list
+        page.screenshot(path=target)
 
 
 def main() -> int:
@@ -34,13 +30,13 @@ def main() -> int:
     try:
         if not isinstance(known, dict):
             raise CommandError("Airflow is not running: make up, make demo, then make screenshot")
-        service = Service("Airflow", known["airflow"])
-        api = AirflowApi(service)
+        api = AirflowApi(Service("Airflow", known["airflow"]))
         token = api.log_in(known["username"], known["password"])
         runs = api.runs(DAG_ID, "success")
         if not runs:
             raise CommandError(f"{DAG_ID} has no successful run yet: make demo, then make screenshot")
-        asyncio.run(photograph_run(known["airflow"], token, runs[-1]["dag_run_id"], TARGET))
+        TARGET.parent.mkdir(exist_ok=True)
+        photograph_run(known["airflow"], token, runs[-1]["dag_run_id"], TARGET)
     except CommandError as exc:
         sys.stderr.write(f"make screenshot: {exc}\n")
         return 1
