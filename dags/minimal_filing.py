@@ -56,7 +56,7 @@ with DAG(
     def fill_in(form: list[dict[str, Any]], property1: str, property2: str) -> str:
         """Set the fields of the form in the order that its schema has."""
         from altinn.documents import storage_path
-        from altinn.validation.xml_prescan import parse_xml
+        from altinn.protocol.xml_prescan import parse_xml
 
         path = storage_path(form[0]["path"])
         model = parse_xml(path.read_bytes())

@@ -19,7 +19,7 @@ RANKS = {
     "exceptions": 0,
     "protocol": 1,
     "periods": 1,
-    "validation": 1,
+    "validation": 1.5,
     "issue_table": 1,
     "evidence_pdf": 1,
     "token_vault": 1,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from altinn.exceptions import AltinnDocumentError, Issue
-from altinn.validation.xml_prescan import parse_xml
+from altinn.protocol.xml_prescan import parse_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

@@ -1,6 +1,6 @@
 """Check an XML document against an XSD from a trusted folder.
 
-The document is looked over first (`altinn.validation.xml_prescan`), then judged by `xmlschema`. What comes back has
+The document is looked over first (`altinn.protocol.xml_prescan`), then judged by `xmlschema`. What comes back has
 the path and line of each problem and what the schema expects there; it repeats nothing that stands in the document
 unless asked to, because reports hold amounts and names and issues end up in logs.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altinn.exceptions import AltinnDocumentError, AltinnInputError, Issue
-from altinn.validation.xml_prescan import XmlLimits, prescan
+from altinn.protocol.xml_prescan import XmlLimits, prescan
 
 MAX_ISSUES = 100
 """Issues after which the check stops; more of them help nobody."""

@@ -28,7 +28,7 @@ from xmlschema import limits as engine_limits
 from xmlschema.exceptions import XMLResourceBlocked, XMLResourceOSError
 
 from altinn.exceptions import AltinnInputError, Issue
-from altinn.validation.xml_prescan import Prescan, XmlLimits
+from altinn.protocol.xml_prescan import Prescan, XmlLimits
 from altinn.validation.xsd_messages import Finding, explain
 from altinn.validation.xsd_numbers import NumberCheck
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from altinn.exceptions import AltinnDocumentError
-from altinn.validation.xml_prescan import XmlLimits, parse_xml, prescan
+from altinn.protocol.xml_prescan import XmlLimits, parse_xml, prescan
 
 SMALL = XmlLimits(size=2000, depth=5, elements=20, attributes=10)
 
