@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from altinn.emulator.appfolder import AppFolderError
-from altinn.emulator.identity import ClientError
+from altinn.emulator.identity import ClientError, Lifetimes
 from altinn.emulator.library import Emulator
 
 DEFAULT_PORT = 5101
@@ -46,6 +46,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="simulated seconds that an authority takes to answer (default 2)",
     )
+    parser.add_argument(
+        "--lifetimes",
+        default="",
+        metavar="NAME=SECONDS,...",
+        help="shorter lives of tokens, in real time: maskinporten, altinn, idporten_access, idporten_refresh, "
+        "idporten_authorization, idporten_code",
+    )
     return parser
 
 
@@ -72,6 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             app_library=options.app_library,
             clients=_clients(options.clients),
             authority_delay=options.authority_delay,
+            lifetimes=Lifetimes.from_text(options.lifetimes),
         )
         logging.getLogger("altinn.emulator").info("serving on http://%s:%s", options.host, options.port)
         emulator.serve()

@@ -7,7 +7,7 @@ import random
 import re
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from altinn.emulator.appfolder import AppFolder, load_apps
@@ -17,7 +17,7 @@ from altinn.emulator.clock import SimulatedClock
 from altinn.emulator.events import record_event
 from altinn.emulator.formcodec import set_field
 from altinn.emulator.formschema import FormModel
-from altinn.emulator.identity import Identity, Principal, RegisterDirectory, SqliteIdentityStore
+from altinn.emulator.identity import Identity, Lifetimes, Principal, RegisterDirectory, SqliteIdentityStore
 from altinn.emulator.instances import Instances
 from altinn.emulator.locks import Locks
 from altinn.emulator.metadata import DataType
@@ -47,6 +47,7 @@ class Options:
     :param scan_delay: simulated seconds that a virus scan takes.
     :param think_time: real seconds between an app's look at an instance and its write, in which others may come.
     :param workflow_wait: real seconds that version 9 waits for its workflow engine (Altinn: 100).
+    :param lifetimes: how long tokens live, in seconds of real time; the clock that can be moved does not touch them.
     :param lock_seconds: simulated seconds that an instance lock outlives a dead app (Altinn: 300).
     """
 
@@ -60,6 +61,7 @@ class Options:
     think_time: float = 0.005
     workflow_wait: float = 100.0
     lock_seconds: float = 300.0
+    lifetimes: Lifetimes = field(default_factory=Lifetimes)
 
 
 class World:
@@ -78,7 +80,10 @@ class World:
         self.store = Store(options.state)
         identity_file = options.state / "identity.sqlite" if options.state else None
         self.identity = Identity(
-            RegisterDirectory(self.register), clients=options.clients, store=SqliteIdentityStore(identity_file)
+            RegisterDirectory(self.register),
+            clients=options.clients,
+            store=SqliteIdentityStore(identity_file),
+            lifetimes=options.lifetimes,
         )
         self.clock = SimulatedClock(advanced=float(self.store.setting("advanced") or 0))
         self.instances = Instances(self.store, self.clock, _ids(options.seed, self.store))

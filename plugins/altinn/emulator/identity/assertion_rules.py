@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import jwt
 
 from altinn.emulator.identity.client_registry import Client
+from altinn.emulator.identity.enterprise_certificates import ChainRefusal, key_of_chain
 from altinn.emulator.identity.identity_store import IdentityStore
 from altinn.emulator.identity.oauth_refusal import OAuthRefusal
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
     from jwt.types import Options
 
 ALGORITHMS = ("RS256", "RS384", "RS512")
@@ -101,8 +103,33 @@ def _parts(assertion: str) -> tuple[dict[str, object], dict[str, object]]:
 def _signed_claims(
     assertion: str, header: Mapping[str, object], client: Client, rules: Rules, now: float
 ) -> dict[str, object]:
-    if header.get("alg") not in ALGORITHMS:
+    algorithm = header.get("alg")
+    if algorithm not in ALGORITHMS:
         raise rules.refuse(f"Invalid JWT header alg; supported are {', '.join(ALGORITHMS)}.", "MP-100")
+    key: RSAPublicKey | jwt.PyJWK
+    if client.certificate_authority:
+        key = _certified_key(header, client, rules, now)
+    else:
+        key = jwt.PyJWK(dict(_registered_key(header, client, rules, now)), algorithm=str(algorithm))
+    try:
+        claims: dict[str, object] = jwt.decode(assertion, key, algorithms=[str(algorithm)], options=SIGNATURE_ALONE)
+    except jwt.InvalidTokenError as exc:
+        raise rules.refuse("Invalid JWT signature.", "MP-124") from exc
+    return claims
+
+
+def _certified_key(header: Mapping[str, object], client: Client, rules: Rules, now: float) -> RSAPublicKey:
+    if "x5c" not in header:
+        raise rules.refuse("Invalid JWT. The client requires an enterprise certificate in the header x5c.", "MP-123")
+    try:
+        return key_of_chain(
+            header["x5c"], authority=client.certificate_authority, org_number=client.org_number, now=now
+        )
+    except ChainRefusal as exc:
+        raise rules.refuse(str(exc), "MP-122") from exc
+
+
+def _registered_key(header: Mapping[str, object], client: Client, rules: Rules, now: float) -> Mapping[str, object]:
     if "x5c" in header and "kid" not in header:
         raise rules.refuse("Invalid JWT header x5c; this client is registered with keys.", "MP-123")
     key_id = header.get("kid")
@@ -116,16 +143,7 @@ def _signed_claims(
     ends = key.get("exp")
     if isinstance(ends, int | float) and now >= ends:
         raise rules.refuse("Expired key.", "MP-121")
-    try:
-        claims: dict[str, object] = jwt.decode(
-            assertion,
-            jwt.PyJWK(dict(key), algorithm=str(header["alg"])),
-            algorithms=[str(header["alg"])],
-            options=SIGNATURE_ALONE,
-        )
-    except jwt.InvalidTokenError as exc:
-        raise rules.refuse("Invalid JWT signature.", "MP-124") from exc
-    return claims
+    return key
 
 
 def _check_clock(claims: Mapping[str, object], rules: Rules, now: float) -> None:

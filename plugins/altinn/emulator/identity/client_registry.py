@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import jwt
+from cryptography import x509
 
 from altinn.emulator.identity.identity_store import IdentityStore
 
@@ -37,6 +38,9 @@ class Client:
     :param keys: public JWKs by key id; each may carry `exp`, after which it is refused.
     :param integration: "maskinporten" or "idporten".
     :param system: id in Altinn's system register.
+    :param redirect_uris: where ID-porten may send a browser back to, compared letter by letter.
+    :param certificate_authority: PEM of the authority whose enterprise certificates (x5c) log this client in; empty
+        when it is registered with keys.
     """
 
     client_id: str
@@ -46,6 +50,8 @@ class Client:
     org_number: str
     system: str
     system_users: tuple[SystemUserGrant, ...]
+    redirect_uris: frozenset[str] = frozenset()
+    certificate_authority: str = ""
 
 
 class ClientRegistry:
@@ -92,6 +98,10 @@ def parse_client(document: object) -> Client:
     scopes = document.get("scopes", [])
     if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
         raise ClientError(f"{where}: scopes must be a list of strings")
+    redirects = document.get("redirect_uris", [])
+    if not isinstance(redirects, list) or not all(isinstance(uri, str) and "://" in uri for uri in redirects):
+        raise ClientError(f"{where}: redirect_uris must be a list of addresses")
+    authority = document.get("certificate_authority") or ""
     org_number = _org_number(document, where)
     system = document.get("system_id")
     grants = document.get("system_users")
@@ -100,13 +110,29 @@ def parse_client(document: object) -> Client:
         raise ClientError(f"{where}: system_users must be a list")
     return Client(
         client_id=client_id,
-        keys=_keys(document.get("jwks"), where),
+        keys={} if authority else _keys(document.get("jwks"), where),
         integration=integration,
         scopes=frozenset(scopes),
         org_number=org_number,
         system=system if isinstance(system, str) and system else f"{org_number}_emulated_system",
         system_users=tuple(_grant(grant, where) for grant in grants),
+        redirect_uris=frozenset(redirects),
+        certificate_authority=check_authority(authority, where),
     )
+
+
+def check_authority(pem: object, where: str) -> str:
+    """Return the PEM of a certificate authority, or nothing for nothing.
+
+    :raises ClientError: it is not a certificate.
+    """
+    if not pem:
+        return ""
+    try:
+        x509.load_pem_x509_certificate(str(pem).encode("ascii"))
+    except ValueError as exc:
+        raise ClientError(f"{where}: certificate_authority is not a PEM certificate") from exc
+    return str(pem)
 
 
 def _grant(grant: object, where: str) -> SystemUserGrant:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Awaitable, Callable
-from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from altinn.emulator.identity import idporten_grant, maskinporten_grant
+from altinn.emulator.identity import maskinporten_grant
 from altinn.emulator.identity.altinn_tokens import ExchangeRefusal
 from altinn.emulator.identity.identity_service import Identity
-from altinn.emulator.identity.oauth_refusal import OAuthRefusal
+from altinn.emulator.identity.idporten_routes import idporten_routes
+from altinn.emulator.identity.oauth_answers import base_url, form_of, granted
+from altinn.emulator.identity.system_user_routes import system_user_routes
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 ENTERPRISE_HEADER = "X-Altinn-EnterpriseUser-Authentication"
 
 
@@ -26,16 +25,12 @@ def identity_routes(identity: Identity) -> list[Route]:
     """Give all routes of Maskinporten, ID-porten, Altinn's authentication and LocalTest's token helpers."""
     return [
         *_maskinporten(identity),
-        *_idporten(identity),
+        *idporten_routes(identity),
+        *system_user_routes(identity),
         *_altinn(identity),
         *_localtest(identity),
         *_control(identity),
     ]
-
-
-def base_url(request: Request) -> str:
-    """Give the address under which the client sees the emulator, without a slash at the end."""
-    return str(request.base_url).rstrip("/")
 
 
 def _maskinporten(identity: Identity) -> list[Route]:
@@ -49,34 +44,13 @@ def _maskinporten(identity: Identity) -> list[Route]:
         return JSONResponse(identity.keys.public_set("maskinporten"))
 
     async def token(request: Request) -> Response:
-        form = await _form(request)
-        return _granted(issuer(request), lambda at: identity.maskinporten.token(form, issuer=at, now=identity.clock()))
+        form = await form_of(request)
+        return granted(issuer(request), lambda at: identity.maskinporten.token(form, issuer=at, now=identity.clock()))
 
     return [
         Route("/maskinporten/.well-known/oauth-authorization-server", discovery),
         Route("/maskinporten/jwks", jwks),
         Route("/maskinporten/token", token, methods=["POST"]),
-    ]
-
-
-def _idporten(identity: Identity) -> list[Route]:
-    def issuer(request: Request) -> str:
-        return f"{base_url(request)}/idporten"
-
-    async def discovery(request: Request) -> Response:
-        return JSONResponse(idporten_grant.discovery(issuer(request)))
-
-    async def jwks(_request: Request) -> Response:
-        return JSONResponse(identity.keys.public_set("idporten"))
-
-    async def token(request: Request) -> Response:
-        form = await _form(request)
-        return _granted(issuer(request), lambda at: identity.idporten.token(form, issuer=at, now=identity.clock()))
-
-    return [
-        Route("/idporten/.well-known/openid-configuration", discovery),
-        Route("/idporten/jwks", jwks),
-        Route("/idporten/token", token, methods=["POST"]),
     ]
 
 
@@ -194,19 +168,12 @@ def _control(identity: Identity) -> list[Route]:
             text = 'expected {"client_id": "…", "user_id": 1337, "scope": "openid …"}'
             return PlainTextResponse(f"Cannot log in: {text} ({type(exc).__name__})", status_code=400)
         issuer = f"{base_url(request)}/idporten"
-        return _granted(issuer, lambda _: identity.idporten.login(*arguments, now=identity.clock()))
+        return granted(issuer, lambda _: identity.idporten.login(*arguments, now=identity.clock()))
 
     return [
         Route("/_emulator/clients", clients, methods=["POST"]),
         Route("/_emulator/idporten/login", login, methods=["POST"]),
     ]
-
-
-def _granted(issuer: str, grant: Callable[[str], dict[str, object]]) -> Response:
-    try:
-        return JSONResponse(grant(issuer), headers=NO_STORE)
-    except OAuthRefusal as refusal:
-        return JSONResponse(refusal.body(issuer, uuid.uuid4().hex), status_code=refusal.status, headers=NO_STORE)
 
 
 def _plain_token(request: Request, token: str) -> Response:
@@ -224,11 +191,6 @@ def _problem(status: int, title: str) -> Response:
 def _bearer(request: Request) -> str | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
-
-
-async def _form(request: Request) -> dict[str, str]:
-    text = (await request.body()).decode("utf-8", "replace")
-    return {name: values[0] for name, values in parse_qs(text, keep_blank_values=True).items()}
 
 
 def _number(text: str | None, default: int) -> int:

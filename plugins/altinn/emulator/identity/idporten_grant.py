@@ -1,7 +1,8 @@
-"""ID-porten's token endpoint: refresh tokens that rotate, and the person behind them."""
+"""ID-porten's token and revocation endpoints: codes, refresh tokens that rotate, and the person behind them."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import secrets
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from altinn.emulator.identity.assertion_rules import Rules, use_once, verified_claims
 from altinn.emulator.identity.client_registry import Client, ClientRegistry
 from altinn.emulator.identity.identity_store import IdentityStore
+from altinn.emulator.identity.idporten_login import ALWAYS_GRANTED, LEVELS, IdPortenLogin
 from altinn.emulator.identity.oauth_refusal import OAuthRefusal
 from altinn.emulator.identity.principal import Directory, Person, iso6523
 from altinn.emulator.identity.signing_keys import SigningKeys
@@ -55,7 +57,7 @@ class IdPortenGrant:
         if person is None or not person.person_number:
             raise OAuthRefusal("access_denied", f"No user {user_id} with a national identity number.")
         scopes = scope.split()
-        refused = [name for name in scopes if name not in client.scopes | {"openid", "profile"}]
+        refused = [name for name in scopes if name not in client.scopes | ALWAYS_GRANTED]
         if refused or not scopes:
             raise OAuthRefusal("invalid_scope", f"Invalid scope for the client: {' '.join(refused) or 'none given'}.")
         login: dict[str, object] = {
@@ -71,28 +73,64 @@ class IdPortenGrant:
         return {"refresh_token": token, "expires_in": expires_in}
 
     def token(self, form: Mapping[str, str], *, issuer: str, now: float) -> dict[str, object]:
-        """Trade a refresh token for an access token and the next refresh token.
+        """Trade a code or a refresh token for an access token and the next refresh token.
 
-        A refresh token that was used before ends the whole login, as RFC 9700 section 4.14.2 wants it.
+        A code or a refresh token that was used before ends the whole login, as RFC 6749 section 4.1.2 and RFC 9700
+        section 4.14.2 want it.
 
         :param issuer: this ID-porten's identifier.
         :raises OAuthRefusal: `invalid_client` (401), `invalid_grant`, `invalid_scope`, `unsupported_grant_type`.
         """
         client = self._authenticated(form, issuer, now)
-        if form.get("grant_type") != "refresh_token":
-            raise OAuthRefusal("unsupported_grant_type", "Only the refresh_token grant is supported here.")
-        login, reused = self._use_refresh_token(form.get("refresh_token", ""), client, now)
-        if reused or login is None:
-            raise OAuthRefusal("invalid_grant", "Refresh token is used before; the login is revoked.")
-        scope = _narrowed(str(login["scope"]), form.get("scope"))
+        grant_type, nonce = form.get("grant_type"), ""
+        if grant_type == "authorization_code":
+            grant, reused = IdPortenLogin(self.store, self.clients).redeem(form, client, now=now)
+            login, nonce = grant.login, grant.nonce
+            if reused:
+                self.store.put(FAMILY_KIND, str(login["login"]), str(now))
+                raise OAuthRefusal("invalid_grant", "Authorization code is used before; the login is revoked.")
+        elif grant_type == "refresh_token":
+            login, reused = self._use_refresh_token(form.get("refresh_token", ""), client, now)
+            if reused:
+                raise OAuthRefusal("invalid_grant", "Refresh token is used before; the login is revoked.")
+        else:
+            text = "Only the authorization_code and refresh_token grants are supported here."
+            raise OAuthRefusal("unsupported_grant_type", text)
+        return self._issued(client, login, form.get("scope"), issuer=issuer, now=now, nonce=nonce)
+
+    def revoke(self, form: Mapping[str, str], *, issuer: str, now: float) -> None:
+        """End the login that a refresh or an access token belongs to (RFC 7009); an unknown token ends nothing.
+
+        :raises OAuthRefusal: `invalid_client` (401).
+        """
+        client = self._authenticated(form, issuer, now)
+        token = form.get("token", "")
+        kept = self.store.get(REFRESH_KIND, _digest(token))
+        login = json.loads(kept) if kept else self.keys.read("idporten", token, now=now) or {}
+        name = login.get("login") or login.get("sid")
+        if name and login.get("client_id") == client.client_id:
+            self.store.put(FAMILY_KIND, str(name), str(now))
+
+    def _issued(
+        self,
+        client: Client,
+        login: Mapping[str, object],
+        asked: str | None,
+        *,
+        issuer: str,
+        now: float,
+        nonce: str,
+    ) -> dict[str, object]:
+        scope = _narrowed(str(login["scope"]), asked)
         person = self.directory.user(int(str(login["user_id"])))
         if person is None:
             raise OAuthRefusal("invalid_grant", "The person of this login is not known any more.")
         with self.store.exclusively():
             refresh_token, expires_in = self._new_refresh_token(login, now)
         claims = self._claims(issuer, client, person, login, now)
+        access_token = self.keys.sign("idporten", {**claims, "scope": scope, "token_type": "Bearer"})
         answer = {
-            "access_token": self.keys.sign("idporten", {**claims, "scope": scope, "token_type": "Bearer"}),
+            "access_token": access_token,
             "token_type": "Bearer",
             "expires_in": self.access_lifetime,
             "refresh_token": refresh_token,
@@ -100,7 +138,8 @@ class IdPortenGrant:
             "scope": scope,
         }
         if "openid" in scope.split():
-            answer["id_token"] = self.keys.sign("idporten", {**claims, "aud": client.client_id})
+            identity = {**claims, "aud": client.client_id, "at_hash": _half_hash(access_token)}
+            answer["id_token"] = self.keys.sign("idporten", {**identity, **({"nonce": nonce} if nonce else {})})
         return answer
 
     def _authenticated(self, form: Mapping[str, str], issuer: str, now: float) -> Client:
@@ -125,7 +164,7 @@ class IdPortenGrant:
         self.store.put(REFRESH_KIND, _digest(token), json.dumps(kept))
         return token, max(0, int(ends - now))
 
-    def _use_refresh_token(self, token: str, client: Client, now: float) -> tuple[dict[str, object] | None, bool]:
+    def _use_refresh_token(self, token: str, client: Client, now: float) -> tuple[dict[str, object], bool]:
         """Mark the token as used; give its login, and whether it had been used before."""
         with self.store.exclusively():
             kept = self.store.get(REFRESH_KIND, _digest(token))
@@ -161,6 +200,7 @@ class IdPortenGrant:
             "iat": int(now),
             "exp": int(now) + self.access_lifetime,
             "jti": self.new_id(),
+            "sid": login["login"],
         }
 
 
@@ -169,14 +209,20 @@ def discovery(issuer: str) -> dict[str, object]:
     base = issuer.rstrip("/")
     return {
         "issuer": issuer,
+        "authorization_endpoint": f"{base}/authorize",
         "token_endpoint": f"{base}/token",
+        "revocation_endpoint": f"{base}/revoke",
         "jwks_uri": f"{base}/jwks",
-        "grant_types_supported": ["refresh_token"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
         "token_endpoint_auth_methods_supported": ["private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "subject_types_supported": ["pairwise"],
-        "acr_values_supported": ["idporten-loa-low", "idporten-loa-substantial", "idporten-loa-high"],
+        "acr_values_supported": list(LEVELS),
     }
 
 
@@ -190,3 +236,8 @@ def _narrowed(granted: str, asked: str | None) -> str:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _half_hash(token: str) -> str:
+    """Give the `at_hash` of an access token (OpenID Connect Core 3.1.3.6)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()[:16]).rstrip(b"=").decode("ascii")

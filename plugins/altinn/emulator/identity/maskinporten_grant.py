@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from altinn.emulator.identity.assertion_rules import Rules, use_once, verified_claims
@@ -27,6 +27,7 @@ class MaskinportenGrant:
     """Answers `POST /token`.
 
     :param lifetime: seconds that a token lives.
+    :param system_users: gives what customers have approved for a client, beside what its registration lists.
     """
 
     store: IdentityStore
@@ -34,6 +35,7 @@ class MaskinportenGrant:
     keys: SigningKeys
     lifetime: int = 600
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
+    system_users: Callable[[str], tuple[SystemUserGrant, ...]] = lambda _client_id: ()
 
     def token(self, form: Mapping[str, str], *, issuer: str, now: float) -> dict[str, object]:
         """Trade an assertion for an access token.
@@ -51,7 +53,7 @@ class MaskinportenGrant:
             raise OAuthRefusal("invalid_grant", "Invalid assertion. Grant is used before.", code="MP-012")
         _refuse_delegation(client, claims)
         scopes = _granted_scopes(client, claims)
-        details = _system_user_details(client, claims)
+        details = _system_user_details(client, (*client.system_users, *self.system_users(client.client_id)), claims)
         issued = {
             "iss": issuer,
             "aud": claims.get("resource") or "unspecified",
@@ -118,7 +120,9 @@ def _granted_scopes(client: Client, claims: Mapping[str, object]) -> list[str]:
     return list(dict.fromkeys(scopes))
 
 
-def _system_user_details(client: Client, claims: Mapping[str, object]) -> list[dict[str, object]] | None:
+def _system_user_details(
+    client: Client, known: Sequence[SystemUserGrant], claims: Mapping[str, object]
+) -> list[dict[str, object]] | None:
     """Resolve the asked-for system user; None when none was asked for."""
     if "authorization_details" not in claims:
         return None
@@ -136,7 +140,7 @@ def _system_user_details(client: Client, claims: Mapping[str, object]) -> list[d
     org_number = org_number_in(entry.get("systemuser_org"))
     if org_number is None:
         raise OAuthRefusal("invalid_authorization_details", "Invalid systemuser_org.", code="MP-303")
-    grant = _only_grant(client, org_number, entry.get("externalRef"))
+    grant = _only_grant(known, org_number, entry.get("externalRef"))
     return [
         {
             "type": SYSTEM_USER_TYPE,
@@ -147,15 +151,13 @@ def _system_user_details(client: Client, claims: Mapping[str, object]) -> list[d
     ]
 
 
-def _only_grant(client: Client, org_number: str, reference: object) -> SystemUserGrant:
+def _only_grant(known: Sequence[SystemUserGrant], org_number: str, reference: object) -> SystemUserGrant:
     """Find the one system user that the request means.
 
     The reference counts as part of the name: a system user that was requested with one is not found without it
     (docs.altinn.studio, "invalid_altinn_customer_configuration (MP-303)").
     """
-    found = [
-        grant for grant in client.system_users if grant.org_number == org_number and grant.external_ref == reference
-    ]
+    found = [grant for grant in known if grant.org_number == org_number and grant.external_ref == reference]
     if len(found) == 1:
         return found[0]
     why = "More than one system user found" if found else "System user not found"

@@ -39,6 +39,9 @@ class Directory(Protocol):
     def user(self, user_id: int) -> Person | None:
         """Find a person by Altinn's user id."""
 
+    def people(self) -> list[Person]:
+        """Give everybody with a national identity number, who can log in with ID-porten."""
+
     def user_of_person(self, person_number: str) -> Person | None:
         """Find a person by national identity number."""
 

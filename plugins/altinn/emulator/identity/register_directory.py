@@ -22,6 +22,11 @@ class RegisterDirectory:
             return None
         return Person(user.user_id, user.username, user.party_id, party.person_number)
 
+    def people(self) -> list[Person]:
+        """Give everybody with a national identity number, by user id."""
+        found = (self.user(user_id) for user_id in sorted(self.register.users))
+        return [person for person in found if person and person.person_number]
+
     def user_of_person(self, person_number: str) -> Person | None:
         """Find a person by national identity number."""
         party = self.register.person(person_number)
