@@ -55,6 +55,7 @@ def altinn_filing(
     push_from: Sequence[str] = ("data", "confirmation"),
     wait_for_feedback: bool = True,
     receipt_types: Sequence[str] = (),
+    allow_changes: Sequence[str] = (),
     on_behalf_of: Any = None,
     external_ref: Any = None,
     feedback: Mapping[str, Any] | None = None,
@@ -67,6 +68,8 @@ def altinn_filing(
     :param documents: see `AltinnUploadDataOperator`.
     :param push_from: the tasks to leave, in their order.
     :param wait_for_feedback: wait until the authority has ended the process.
+    :param allow_changes: paths in forms where the app may keep something else than was sent; see
+        `AltinnUploadDataOperator`.
     :param feedback: further arguments of the feedback sensor.
     """
     common = {
@@ -88,7 +91,9 @@ def altinn_filing(
             **common,
         )
         instance: Any = {"instance_id": instantiate.output, **common}
-        upload = AltinnUploadDataOperator(task_id="upload", documents=documents, **instance)
+        upload = AltinnUploadDataOperator(
+            task_id="upload", documents=documents, allow_changes=list(allow_changes), **instance
+        )
         uploaded = upload.output
         validate = AltinnValidateOperator(task_id="validate", **instance)
         pushes = tuple(

@@ -13,7 +13,13 @@ import pytest
 
 import altinn.emulator
 from altinn.emulator import Emulator
-from altinn.exceptions import AltinnDiffersError, AltinnDocumentError, AltinnTimeoutError, AltinnUnknownOutcomeError
+from altinn.exceptions import (
+    AltinnDiffersError,
+    AltinnDocumentError,
+    AltinnInputError,
+    AltinnTimeoutError,
+    AltinnUnknownOutcomeError,
+)
 from altinn.operators import AltinnInstantiateOperator, AltinnUploadDataOperator
 from tests.altinn_proxy import AltinnProxy
 from tests.system.conftest import SOPHIE, Connect, Look, Outcome, RunTask
@@ -60,6 +66,26 @@ def test_json_is_a_form_as_well(run_task: RunTask, draft: dict[str, Any], look: 
     element = put.result[0]["element_id"]
     read = look.api("GET", f"/ttd/basic/instances/{draft['instance_id']}/data/{element}").json()
     assert read["property1"] == "from json"
+
+
+def test_what_the_app_drops_fails_the_task_unless_it_is_expected(
+    run_task: RunTask, draft: dict[str, Any], tmp_path: Path
+) -> None:
+    """The app answers 201 to an element that it does not know, and drops it with all that follows."""
+    path = tmp_path / "form.xml"
+    path.write_text("<model><unknown>1</unknown><property1>2</property1></model>")
+    put = _upload(run_task, draft, data_type="model", path=str(path))
+    assert isinstance(put.error, AltinnDiffersError)
+    assert "dropped /model/unknown, dropped /model/property1" in str(put.error)
+    allowed = _upload(run_task, draft, data_type="model", path=str(path), allow_changes=["/model"])
+    assert allowed.state == "success", allowed.error
+    assert len(allowed.result[0]["meaning_sha256"]) == 64
+
+
+@pytest.mark.parametrize("wrong", ["sum", [3], [{"path": "/a"}], {"/a": 1}])
+def test_expected_changes_are_paths(run_task: RunTask, draft: dict[str, Any], form: str, wrong: Any) -> None:
+    put = _upload(run_task, draft, data_type="model", path=form, allow_changes=wrong)
+    assert isinstance(put.error, AltinnInputError)
 
 
 def test_a_list_is_added_in_its_order_and_kept_by_a_retry(

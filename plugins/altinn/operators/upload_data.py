@@ -20,7 +20,9 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
 
     Safe to retry: replacing a form is harmless to repeat; a file is added only after the list of elements shows that
     it is not there, and one task with many files goes on where it stopped. On a delivered instance nothing is
-    changed. The app's limits are checked before the first byte is sent. Waits for the virus scan at the end.
+    changed. The app's limits are checked before the first byte is sent. Waits for the virus scan, and reads back what
+    lies there: files byte for byte, forms by meaning, because apps answer 201 and drop what they do not know. Whatever
+    was dropped, changed or added is in the log, with path and values; a dropped or changed value fails the task.
 
     :param documents: list of {"data_type", "path"} and optionally "content_type", "file_name"; paths are local or
         anything ObjectStoragePath knows. Or give one document by the next four arguments.
@@ -29,7 +31,10 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
     :param content_type: by default what belongs to the file name's extension.
     :param file_name: by default the path's last part.
     :param scan_timeout: seconds to wait for the virus scan.
-    :return: list of {"data_type", "file_name", "content_type", "size", "sha256", "element_id", "how"}.
+    :param allow_changes: paths in forms at or below which the app may keep something else than was sent, for example
+        "/melding/sum" or "/melding/linje/sum"; without numbers they mean every item of a list, `*` means anything.
+    :return: list of {"data_type", "file_name", "content_type", "size", "sha256", "element_id", "how"}; of a form also
+        "meaning_sha256", by which a push sees that the form still says the same.
     """
 
     template_fields: Sequence[str] = (
@@ -39,6 +44,7 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
         "path",
         "content_type",
         "file_name",
+        "allow_changes",
     )
     template_fields_renderers = {"documents": "json"}
 
@@ -51,6 +57,7 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
         content_type: str | None = None,
         file_name: str | None = None,
         scan_timeout: float = 600.0,
+        allow_changes: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -60,6 +67,7 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
         self.content_type = content_type
         self.file_name = file_name
         self.scan_timeout = scan_timeout
+        self.allow_changes = allow_changes
 
     def execute(self, context: Context) -> list[dict[str, str | int]]:
         """Check, upload, and return what lies where."""
@@ -74,6 +82,7 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
             instance_id=instance_id,
             forms=form_types(metadata),
             scan_timeout=self.scan_timeout,
+            allow_changes=_paths(self.allow_changes),
             report=self.report,
         )
         return [placed.as_json() for placed in self.hook.run(upload.run(documents))]
@@ -92,3 +101,14 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
         if single and self.documents is not None:
             raise AltinnInputError("give either documents or data_type and path, not both")
         return [single] if single else self.documents
+
+
+def _paths(allowed: object) -> tuple[str, ...]:
+    if isinstance(allowed, str):
+        allowed = [allowed]
+    if isinstance(allowed, Sequence) and all(isinstance(path, str) and path[:1] in ("/", "$") for path in allowed):
+        return tuple(allowed)
+    raise AltinnInputError(
+        "allow_changes must be a list of paths such as '/melding/sum' (XML) or '$.melding.sum' (JSON), as the task's "
+        "log shows them"
+    )

@@ -9,22 +9,29 @@ from typing import Any
 from altinn.exceptions import AltinnDiffersError, AltinnInputError, AltinnUnexpectedStateError
 from altinn.protocol.app_api import App
 from altinn.protocol.identifiers import InstanceId
+from altinn.protocol.meaning import meaning_sha256
 from altinn.protocol.model import DataElement, Instance, Process
+from altinn.protocol.readback import read_kept_form, sha256_of
 from altinn.protocol.session import Session
 from altinn.protocol.storage_api import Storage
-from altinn.protocol.upload import form_types, sha256_of
+from altinn.protocol.upload import form_types
 from altinn.protocol.wire import Flow
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedElement:
-    """An element that an upload left behind."""
+    """An element that an upload left behind.
+
+    :param meaning: of a form: the hash over the meaning of what the app kept when it was read back.
+    """
 
     data_type: str
     file_name: str
     size: int
     sha256: str
     element_id: str
+    content_type: str = ""
+    meaning: str = ""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ExpectedElement:
@@ -36,6 +43,8 @@ class ExpectedElement:
                 size=int(value["size"]),
                 sha256=str(value["sha256"]),
                 element_id=str(value["element_id"]),
+                content_type=str(value.get("content_type") or ""),
+                meaning=str(value.get("meaning_sha256") or ""),
             )
         except (KeyError, TypeError, ValueError) as exc:
             raise AltinnInputError(
@@ -60,7 +69,8 @@ class Manifest:
     def check(self, _process: Process) -> Flow[None]:
         """Read the instance once more and refuse the push when it is deleted or holds something else.
 
-        Files are compared byte for byte. Forms are not: the app writes them anew, so here only their presence counts.
+        Files are compared byte for byte. The app writes forms anew, so a form must say what it said when the upload
+        task had read it back; one without that hash, from an upload of an earlier version, must be there.
 
         :raises AltinnUnexpectedStateError: the instance has been deleted.
         :raises AltinnDiffersError: an element is missing, differs, or was added by somebody else.
@@ -81,6 +91,8 @@ class Manifest:
         for expected in self.expected:
             if expected.data_type not in forms:
                 yield from self._compare_file(expected, by_id[expected.element_id])
+            elif expected.meaning:
+                yield from self.compare_form(expected)
 
     def _compare_lists(self, instance: Instance, types: frozenset[str]) -> None:
         present = {e.id: e for e in instance.elements}
@@ -98,6 +110,21 @@ class Manifest:
             raise AltinnDiffersError(
                 f"{self.instance_id} does not hold what was uploaded ({'; '.join(parts)}): nothing was pushed. Run the "
                 "upload task again, or remove what does not belong",
+                [str(self.instance_id)],
+            )
+
+    def compare_form(self, expected: ExpectedElement) -> Flow[None]:
+        """Read a form once more and compare its meaning with what the upload task read back.
+
+        :raises AltinnDiffersError: it says something else.
+        """
+        kept = yield from read_kept_form(
+            self.session, self.app, self.instance_id, expected.element_id, expected.content_type
+        )
+        if meaning_sha256(kept) != expected.meaning:
+            raise AltinnDiffersError(
+                f"{self.instance_id}: form {expected.data_type} no longer says what it said after the upload: nothing "
+                "was pushed. See in Altinn who changed it, and run the upload task again",
                 [str(self.instance_id)],
             )
 

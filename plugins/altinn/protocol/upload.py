@@ -1,17 +1,16 @@
 """Put documents into an instance: replace the auto-created form, add the rest once, and wait for the virus scan.
 
 A POST adds another element each time, so the list of elements is read before it and after a lost answer. Names are
-compared loosely, because Storage decodes them twice, and content is compared by its hash.
+compared loosely, because Storage decodes them twice, and content is compared by its hash. What lies there at the end is
+read back and compared: a form by meaning, everything else byte for byte (`altinn.protocol.readback`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
 import urllib.parse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from altinn.exceptions import (
     AltinnAmbiguousError,
@@ -30,8 +29,17 @@ from altinn.exceptions import (
 )
 from altinn.protocol.app_api import App, ascii_name
 from altinn.protocol.filing import is_delivered
+from altinn.protocol.form_tree import read_form
 from altinn.protocol.identifiers import InstanceId
+from altinn.protocol.meaning import compare_forms, meaning_sha256
 from altinn.protocol.model import DataElement, Instance
+from altinn.protocol.readback import (
+    FormReadBack,
+    measured_element,
+    read_kept_form,
+    sha256_of,
+    table_of_differences,
+)
 from altinn.protocol.session import Session
 from altinn.protocol.storage_api import Storage
 from altinn.protocol.wire import Flow, Sleep, StreamBody
@@ -67,6 +75,11 @@ class Document:
         """The document as a request body."""
         return StreamBody(self.open, self.size)
 
+    def content(self) -> bytes:
+        """Read the whole document; forms only, an attachment may have gigabytes."""
+        with self.open() as stream:
+            return stream.read()
+
     @property
     def label(self) -> str:
         """The document for logs."""
@@ -79,11 +92,14 @@ class Placed:
 
     :param document: its size and hash are those of what was sent; of what Altinn keeps, if it was delivered before.
     :param how: "replaced", "added", "kept" (it lay there already) or "delivered" (nothing may change any more).
+    :param meaning: of a form: the hash over the meaning of what the app keeps (`meaning_sha256`), by which the push
+        task sees that it still says the same.
     """
 
     document: Document
     element_id: str
     how: str
+    meaning: str = ""
 
     def as_json(self) -> dict[str, str | int]:
         """Return the plain JSON that goes to XCom."""
@@ -95,6 +111,7 @@ class Placed:
             "sha256": self.document.sha256,
             "element_id": self.element_id,
             "how": self.how,
+            **({"meaning_sha256": self.meaning} if self.meaning else {}),
         }
 
 
@@ -111,6 +128,7 @@ class Upload:
 
     :param forms: the app's form data types; see `form_types`.
     :param scan_timeout: seconds to wait for the virus scan.
+    :param allow_changes: paths in forms where the app may keep something else than was sent.
     :param report: takes one line for each decision, for the log.
     """
 
@@ -120,6 +138,7 @@ class Upload:
     instance_id: InstanceId
     forms: frozenset[str]
     scan_timeout: float = 600.0
+    allow_changes: Collection[str] = ()
     report: Callable[[str], None] = lambda _line: None
 
     def run(self, documents: Sequence[Document]) -> Flow[list[Placed]]:
@@ -128,6 +147,7 @@ class Upload:
         :raises AltinnInputError: two documents would overwrite each other.
         :raises AltinnAmbiguousError: more than one element could be meant.
         :raises AltinnDocumentError: the virus scan refused a file.
+        :raises AltinnDiffersError: what Altinn keeps is not what was sent.
         """
         self._refuse_twins(documents)
         placed = []
@@ -136,7 +156,24 @@ class Upload:
             self.report(f"{number}/{len(documents)} {done.how}: {document.label}, {document.size} bytes")
             placed.append(done)
         yield from self._await_scan({p.element_id for p in placed})
+        for done in placed:
+            if done.how in ("added", "replaced") and done.document.data_type not in self.forms:
+                yield from self._read_back_file(done)
         return placed
+
+    @property
+    def _read_back(self) -> FormReadBack:
+        return FormReadBack(self.session, self.app, self.instance_id, self.allow_changes, self.report)
+
+    def _read_back_file(self, placed: Placed) -> Flow[None]:
+        size, digest = yield from measured_element(self.session, self.app, self.instance_id, placed.element_id)
+        sent = placed.document
+        if (size, digest) != (sent.size, sent.sha256):
+            raise AltinnDiffersError(
+                f"{self.instance_id}: Altinn keeps {sent.label} with {size} bytes and SHA-256 {digest[:12]}…, but "
+                f"{sent.size} bytes with {sent.sha256[:12]}… were sent: nothing was pushed. Run the task again",
+                [str(self.instance_id)],
+            )
 
     def _refuse_twins(self, documents: Sequence[Document]) -> None:
         seen: set[tuple[str, str]] = set()
@@ -172,11 +209,23 @@ class Upload:
                 "file a correction",
                 [str(self.instance_id)],
             )
-        answer = yield from self.session.perform(self.app.read_data(self.instance_id, matching[0].id))
-        kept = replace(document, size=len(answer.body), sha256=hashlib.sha256(answer.body).hexdigest())
+        if document.data_type in self.forms:
+            return (yield from self._delivered_form(document, matching[0]))
+        size, digest = yield from measured_element(self.session, self.app, self.instance_id, matching[0].id)
+        kept = replace(document, size=size, sha256=digest)
         if kept.sha256 != document.sha256:
             self.report(f"{document.label} lies in the delivered instance with other bytes than the file here has")
         return Placed(kept, matching[0].id, "delivered")
+
+    def _delivered_form(self, document: Document, element: DataElement) -> Flow[Placed]:
+        body = yield from read_kept_form(self.session, self.app, self.instance_id, element.id, document.content_type)
+        differences = compare_forms(document.content(), body)
+        if any(difference.stops for difference in differences):
+            self.report(
+                f"{document.label}: the delivered form says something else than the document here\n"
+                f"{table_of_differences(differences)}"
+            )
+        return Placed(replace(document, size=element.size), element.id, "delivered", meaning_sha256(body))
 
     def _place_form(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
         if len(present) > 1:
@@ -184,9 +233,18 @@ class Upload:
                 f"{self.instance_id} has {len(present)} elements of form {document.data_type}: none is overwritten",
                 [str(self.instance_id)],
             )
-        if not present:
-            return (yield from self._add(document, present))
-        return (yield from self._replace(document, present[0]))
+        sent = document.content()
+        read_form(sent)  # What no app could read either is refused before anything is sent.
+        if present:
+            element_id = present[0].id
+            yield from self._read_back.tell_what_goes(document.label, element_id, document.content_type, sent)
+            calculated = yield from self._replace(document, present[0])
+            how = "replaced"
+        else:
+            added = yield from self._add(document, present)
+            element_id, how, calculated = added.element_id, added.how, {}
+        meaning = yield from self._read_back.check(document.label, element_id, document.content_type, sent, calculated)
+        return Placed(document, element_id, how, meaning)
 
     def _place_file(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
         named = [e for e in present if same_name(e.file_name, document.file_name)]
@@ -199,17 +257,19 @@ class Upload:
                 [str(self.instance_id)],
             )
         if named:
-            return (yield from self._replace(document, named[0]))
+            yield from self._replace(document, named[0])
+            return Placed(document, named[0].id, "replaced")
         return (yield from self._add(document, present))
 
-    def _replace(self, document: Document, element: DataElement) -> Flow[Placed]:
+    def _replace(self, document: Document, element: DataElement) -> Flow[Mapping[str, Any]]:
+        """Overwrite an element, and return which fields the app says it has calculated."""
         file_name = "" if document.data_type in self.forms else document.file_name
         changed = yield from self.session.perform(
             self.app.replace_data(self.instance_id, element.id, document.body, document.content_type, file_name)
         )
         if changed:
             self.report(f"the app calculated fields of {document.label}: {', '.join(sorted(changed)[:20])}")
-        return Placed(document, element.id, "replaced")
+        return changed
 
     def _add(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
         call = self.app.add_data(
@@ -271,33 +331,6 @@ class Upload:
             yield Sleep(pause, f"virus scan of {len(pending)} file(s)")
             waited += pause
             pause = min(pause * 2, 15.0)
-
-
-class _Digest(io.RawIOBase):
-    """A file that keeps only the hash of what is written to it: attachments may have gigabytes."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sha256 = hashlib.sha256()
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        self.sha256.update(data)
-        return len(data)
-
-
-def sha256_of(session: Session, app: App, instance_id: InstanceId, element_id: str) -> Flow[str]:
-    """Download an element and return the SHA-256 of its bytes, without keeping them."""
-    digests: list[_Digest] = []
-
-    def sink() -> BinaryIO:
-        digests.append(_Digest())
-        return cast("BinaryIO", digests[-1])
-
-    yield from session.perform(app.read_data(instance_id, element_id, sink=sink))
-    return digests[-1].sha256.hexdigest()
 
 
 def same_name(kept: str, sent: str) -> bool:

@@ -24,6 +24,7 @@ PLATFORM = "https://platform.example"
 PARTY = "50001234"
 OWNER = "974760673"
 ACTIONS = {"data": "write", "confirmation": "confirm", "signing": "sign", "feedback": "owner"}
+ANEW = b'<?xml version="1.0" encoding="utf-8"?>\n'
 DATA_TYPES: list[dict[str, Any]] = [
     {"id": "model", "appLogic": {"classRef": "Models.Model"}, "maxCount": 1},
     {"id": "attachment"},
@@ -96,6 +97,8 @@ class RemoteAltinn:
         self.issues: list[dict[str, Any]] = []
         self.before: list[tuple[str, str, Callable[[], object]]] = []
         self.scan_result = "NotApplicable"
+        self.rewrite: Callable[[bytes], bytes] = lambda form: form
+        self.calculated: dict[str, Any] = {}
         self._ticks = 0
 
     def fault(self, method: str, path: str, kind: str, at: int = 1, times: int = 1) -> None:
@@ -324,19 +327,25 @@ class RemoteAltinn:
             return _json(409, {"title": "Max Count Exceeded", "status": 409, "detail": "Cannot create more than 1"})
         form = "appLogic" in rules
         # What the app reads as a form loses its file name and is written anew.
-        content = b"<anew/>" + _bytes_of(request) if form else _bytes_of(request)
+        content = self._written_anew(request) if form else _bytes_of(request)
         element = self._add(kept, data_type, "" if form else _file_name(request), content)
         return _json(201, kept.elements[-1] | {"id": element})
+
+    def _written_anew(self, request: HttpRequest) -> bytes:
+        """Keep a form as an app does: other bytes, and whatever `rewrite` makes of its content."""
+        return ANEW + self.rewrite(_bytes_of(request))
 
     def _put_data(self, kept: Kept, element: str, request: HttpRequest) -> HttpResponse:
         shown = next(e for e in kept.elements if e["id"] == element)
         before = dict(shown)
         form = shown["dataType"] == "model"
-        kept.content[element] = b"<anew/>" + _bytes_of(request) if form else _bytes_of(request)
+        kept.content[element] = self._written_anew(request) if form else _bytes_of(request)
         shown["size"] = len(kept.content[element])
         if not form:
             shown["filename"] = _file_name(request, plain_only=True)
         kept.changed = self.now()
+        if form and self.calculated:
+            return _json(200, {**before, "changedFields": self.calculated})
         return _json(201, before)  # The real server, too, answers with the element as it was before.
 
 

@@ -29,7 +29,7 @@ from altinn.protocol.storage_api import Storage
 from altinn.protocol.upload import Document, Placed, Upload, form_types, same_name
 from altinn.protocol.wire import Flow
 from tests.unit.protocol.flow_driver import Client, session
-from tests.unit.protocol.remote_altinn import APP_BASE, DATA_TYPES, PLATFORM, Kept, RemoteAltinn
+from tests.unit.protocol.remote_altinn import ANEW, APP_BASE, DATA_TYPES, PLATFORM, Kept, RemoteAltinn
 
 POST = "/data$"
 PUT = "/data/[0-9a-f-]{36}$"
@@ -90,7 +90,7 @@ def test_the_auto_created_form_is_replaced() -> None:
     stage = Stage()
     [placed] = stage.put(FORM)
     assert (placed.how, placed.element_id) == ("replaced", stage.kept.elements[0]["id"])
-    assert stage.elements("model") == [("", b"<anew/><model>1</model>")]
+    assert stage.elements("model") == [("", ANEW + b"<model>1</model>")]
     assert "Content-Disposition" not in next(r for r in stage.client.requests if r.method == "PUT").headers
 
 
