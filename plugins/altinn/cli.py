@@ -3,6 +3,7 @@
     altinn check DOCUMENT --schema SCHEMA   is this document valid?          0 valid, 1 invalid, 2 could not be checked
     altinn connection --conn-id ID          does this connection log in?     0 yes, 1 no, 2 could not be tried
     altinn hash DOCUMENT...                 what is the SHA-256 of a file?   as receipts show it
+    altinn periods REPORT --json            when is a report due?        its periods, deadlines and filing days
 
 Results go to standard output, complaints to standard error.
 """
@@ -23,6 +24,7 @@ COMMANDS = {
     "check": "altinn.commands.check_document",
     "connection": "altinn.commands.try_connection",
     "hash": "altinn.commands.hash_files",
+    "periods": "altinn.commands.list_periods",
 }
 
 

@@ -1,14 +1,11 @@
-"""Reporting periods by name, and the day a report about one is due.
+"""Reporting periods by name.
 
-Pure: no clock and no network. The names are those that Params, filing keys and logs carry:
+The names are those that Params, filing keys and logs carry:
 
     2022          the year                  2022-M03      a month
     2022-H1       a half-year               2022-M03-1    the first half of a month, up to the 15th
     2022-Q2       a quarter                 2022-W07      an ISO week
     2022-T5       a two-month term
-
-The due dates follow skatteforvaltningsforskriften sections 8-3-10 and 8-7-2. Take them as advice: what binds is the
-deadline that the authority itself states for a term.
 """
 
 from __future__ import annotations
@@ -108,45 +105,22 @@ def week(year: int, number: int) -> Period:
     return Period(f"{year}-W{number:02d}", "week", year, number, start, start + timedelta(days=6))
 
 
-def vat_due_date(period: Period, category: str = "alminnelig") -> date:
-    """Return the last day for the VAT return about a period, moved to the next working day if it is none.
+def containing(day: date, kind: str) -> Period:
+    """Return the year, half, quarter, term or month in which a day lies.
 
-    :param category: Skatteetaten's `meldingskategori`; it decides the time for a year and for VOEC (`eHandel`).
-    :raises AltinnInputError: no VAT return is filed for such a period.
+    :raises AltinnInputError: there is no such kind.
     """
-    if period.kind == "half":
-        raise AltinnInputError(f"there is no deadline for a VAT return about the half-year {period.name}")
-    if category == "eHandel":
-        return next_working_day(period.end + timedelta(days=20))
-    extra = 1
-    if period.kind == "year":
-        extra = 3 if category == "primaernaering" else 2
-    elif (period.kind, period.number) in (("term", 3), ("quarter", 2)):
-        # The summer rule: the term that ends in June is due on 31 August instead of 10 August.
-        return next_working_day(date(period.year, 8, 31))
-    return next_working_day(_add_months(period.end, extra, 10))
+    length = _MONTHS.get(kind)
+    if length is None:
+        raise AltinnInputError(f"there is no kind of period {kind!r}; use {', '.join(_MONTHS)}")
+    return months(day.year, kind, (day.month - 1) // length + 1)
 
 
-def next_working_day(day: date) -> date:
-    """Return the day itself, or the first one after it that is no Saturday, Sunday or Norwegian public holiday."""
-    import holidays
-
-    closed = holidays.country_holidays("NO", years=(day.year, day.year + 1))
-    while day.weekday() >= 5 or day in closed:
-        day += timedelta(days=1)
-    return day
+def following(period: Period) -> Period:
+    """Return the period of the same kind that begins when this one has ended."""
+    return containing(period.end + timedelta(days=1), period.kind)
 
 
-def _add_months(end: date, count: int, days: int) -> date:
-    """Return the day that lies whole months and some days after the end of a period.
-
-    A month after the last day of a month is the last day of the next, so a period that ends with a month is counted
-    from the first day of the month that follows.
-    """
-    after = end + timedelta(days=1)
-    index = after.year * 12 + after.month - 1 + count
-    year, month = divmod(index, 12)
-    if after.day == 1:
-        return date(year, month + 1, 1) + timedelta(days=days - 1)
-    day = min(end.day, calendar.monthrange(year, month + 1)[1])
-    return date(year, month + 1, day) + timedelta(days=days)
+def preceding(period: Period) -> Period:
+    """Return the period of the same kind that ended when this one began."""
+    return containing(period.start - timedelta(days=1), period.kind)

@@ -1,0 +1,106 @@
+"""Which period a run is about, however it was started."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from altinn.exceptions import AltinnInputError
+from altinn.periods import Period, ReportCalendar, containing, parse_period, report_calendar
+
+BACKFILL, SCHEDULED = "backfill", "scheduled"
+_OSLO = ZoneInfo("Europe/Oslo")
+_HOW = (
+    "give params.period (for example '2026-T5'), a partition key, or a logical date that is exactly the period's "
+    "first day at 00:00 UTC"
+)
+
+
+def resolve_period(
+    context: Mapping[str, Any],
+    *,
+    report: str | None = None,
+    kinds: Collection[str] | None = None,
+    today: date | None = None,
+) -> Period:
+    """Return the period that a run is about; call it in a task with the task's context.
+
+    Scheduled runs and backfills are about their data interval. Every other run has to say it: by `params.period`, by
+    a partition key (asset events), or by a logical date that is exactly a period's first day. Any other logical date,
+    like the "now" that the trigger form fills in, says nothing. What a run says twice must agree.
+
+    Gives the same period on every try, and after the run was cleared.
+
+    :param report: a name of `altinn.periods.REPORTS`; by default that of the DAG's schedule.
+    :param kinds: the kinds of period that are allowed; by default the report's alone.
+    :param today: the day in Norway.
+    :raises AltinnInputError: the run does not say which period, says two, or names one that is not the report's or
+        has not ended.
+    """
+    calendar = report_calendar(report) if report else scheduled_report(context)
+    said = {how: name for how, name in _said(context, calendar).items() if name}
+    periods = {parse_period(name) for name in said.values()}
+    if not periods:
+        raise AltinnInputError(f"this run does not say which period it is about: {_HOW}")
+    if len(periods) > 1:
+        stated = ", ".join(f"{how} says {name}" for how, name in said.items())
+        raise AltinnInputError(f"this run is about two periods ({stated}): leave one of them out")
+    period = periods.pop()
+    _check_kind(period, calendar, kinds)
+    if period.end >= (today or datetime.now(_OSLO).date()):
+        raise AltinnInputError(
+            f"{period.name} ends on {period.end.isoformat()}: a report about it cannot be filed before it has ended"
+        )
+    return period
+
+
+def run_type_of(context: Mapping[str, Any]) -> str:
+    """Return "scheduled", "backfill", "manual" …; empty where there is no run, as in some tests."""
+    run_type = getattr(context.get("dag_run"), "run_type", None)
+    return str(getattr(run_type, "value", run_type or ""))
+
+
+def _said(context: Mapping[str, Any], calendar: ReportCalendar | None) -> dict[str, str]:
+    """Return what each source says, by the source's name; empty where it says nothing."""
+    run = context.get("dag_run")
+    param = (context.get("params") or {}).get("period")
+    return {
+        "params.period": str(param or "").strip(),
+        "the partition key": str(getattr(run, "partition_key", None) or context.get("partition_key") or "").strip(),
+        **_said_by_dates(run, run_type_of(context), calendar),
+    }
+
+
+def _said_by_dates(run: Any, run_type: str, calendar: ReportCalendar | None) -> dict[str, str]:
+    automatic = run_type in (SCHEDULED, BACKFILL)
+    moment = getattr(run, "data_interval_start" if automatic else "logical_date", None)
+    if calendar is None or moment is None:
+        return {}
+    at = moment.astimezone(UTC)
+    period = containing(at.date(), calendar.kind)
+    exact = at == datetime.combine(period.start, time(), UTC)
+    if automatic and not exact:
+        raise AltinnInputError(
+            f"the data interval of this run begins at {at.isoformat()}, where no {calendar.kind} begins: schedule the "
+            f"DAG with altinn.timetables.{calendar.name}()"
+        )
+    return {"the data interval" if automatic else "the logical date": period.name if exact else ""}
+
+
+def scheduled_report(context: Mapping[str, Any]) -> ReportCalendar | None:
+    """Return the report that the DAG's schedule is about, also when it runs on assets beside it."""
+    timetable = getattr(context.get("dag"), "timetable", None)
+    for candidate in (timetable, getattr(timetable, "timetable", None)):
+        report = getattr(candidate, "report", None)
+        if isinstance(report, ReportCalendar):
+            return report
+    return None
+
+
+def _check_kind(period: Period, calendar: ReportCalendar | None, kinds: Collection[str] | None) -> None:
+    allowed = kinds or ((calendar.kind,) if calendar else ())
+    if allowed and period.kind not in allowed:
+        what = calendar.title if calendar else "this report"
+        raise AltinnInputError(f"{period.name} is a {period.kind}, but {what} is about a {' or '.join(allowed)}")
