@@ -22,7 +22,8 @@ def add_description_routes(table: RouteTable) -> None:
 
 async def get_metadata(ask: Ask) -> Response:
     """Return the app's metadata."""
-    return json_answer(app_document(ask.application.metadata, ask.application.library))
+    app = ask.application
+    return json_answer(app_document(app.metadata, app.library, app.version))
 
 
 async def get_storage_metadata(ask: Ask) -> Response:

@@ -15,12 +15,13 @@ from altinn.emulator.behaviour import AppBehaviour, Settings
 from altinn.emulator.bpmn import Process, ProcessError, parse_process
 from altinn.emulator.formschema import FormModel, FormSchemaError, load_form_model
 from altinn.emulator.lenientjson import loads
-from altinn.emulator.metadata import DataType, MetadataError, app_id, data_types
+from altinn.emulator.metadata import VERSIONS, DataType, MetadataError, app_id, data_types
 from altinn.emulator.templatepolicy import template_policy
 from altinn.emulator.xacml import Policy, PolicyError, parse_policy
 
 LOG = logging.getLogger("altinn.emulator")
 LIBRARIES = (8, 9)
+OLD_LIBRARY = "8.10.4.0"
 MAX_DEPTH = 4
 
 
@@ -45,6 +46,18 @@ class AppFolder:
     models: dict[str, FormModel] = field(default_factory=dict)
     annotations: dict[str, list[Annotation]] = field(default_factory=dict)
     schemas: dict[str, str] = field(default_factory=dict)
+    regimes: frozenset[str] = frozenset()
+    """Faults that hold for the whole app at present, by name."""
+
+    @property
+    def version(self) -> str:
+        """The version of the app library, as the metadata tells it."""
+        return OLD_LIBRARY if "library_8_10" in self.regimes else VERSIONS[self.library]
+
+    @property
+    def takes_lock(self) -> bool:
+        """Whether `process/next` takes Storage's lock of the instance; libraries before 8.11 do not."""
+        return "library_8_10" not in self.regimes
 
     @property
     def id(self) -> str:

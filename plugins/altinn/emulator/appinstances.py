@@ -84,20 +84,45 @@ async def _create(ask: Ask, party: Party, template: Any, parts: list[Part], pref
     check_instantiation(ask, party, record["dataValues"] or {})
     task_id = world.engine.start(app, record, who)
     await asyncio.sleep(world.options.think_time)
-    record = world.instances.create(record, who)
-    record_event(world.instances, record, "Created", who)
-    world.store.commit()
+    record = await _inserted(ask, record)
     await asyncio.sleep(world.options.think_time)
+    if (fault := ask.fault("creation_slow")) is not None:
+        await world.pause(fault.seconds)
+    if (fault := ask.fault("creation_cleanup")) is not None:
+        await world.pause(fault.seconds)
+        return _cleaned_up(ask, record, f"data elements failed for instance {record['id']}")
     for part in parts:
         refusal = store_part(ask, record, part)
         if refusal is not None:
-            world.instances.delete(record, who, hard=True)
+            _cleaned_up(ask, record, "")
             return refusal
     refusal = await _first_task(ask, record, task_id, prefill)
     if refusal is not None:
         return refusal
     world.engine.started_events(record, who)
     return created(ask, record, party)
+
+
+async def _inserted(ask: Ask, record: Record) -> Record:
+    """Insert a new instance; others see it from now on, unless a fault keeps it from the query."""
+    world, created = ask.world, None
+    if (fault := ask.fault("created_earlier")) is not None:
+        created = world.clock.stamp()
+        await world.pause(fault.seconds)
+    record = world.instances.create(record, ask.principal, created)
+    if (fault := ask.fault("query_lag")) is not None:
+        world.hidden[record["guid"]] = world.clock.seconds() + fault.seconds
+    record_event(world.instances, record, "Created", ask.principal)
+    world.store.commit()
+    return record
+
+
+def _cleaned_up(ask: Ask, record: Record, what: str) -> Response:
+    """Delete for good what could not be created, whatever has become of it meanwhile (TryDeleteInstance)."""
+    now = ask.world.instances.get(record["guid"]) or record
+    ask.world.instances.delete(now, ask.principal, hard=True)
+    ask.world.note_deletion(record["guid"])
+    return json_answer(f"Instantiation of {what} for party {record['party']}", 500)
 
 
 async def _first_task(ask: Ask, record: Record, task_id: str, prefill: dict[str, str]) -> Response | None:
@@ -117,11 +142,10 @@ async def _first_task(ask: Ask, record: Record, task_id: str, prefill: dict[str,
     try:
         world.engine.enter(app, record, who, task_id, prefill)
     except HookFailure:
-        world.instances.delete(record, who, hard=True)
         what = f"data elements failed for instance {record['id']}"
         if ask.request.url.path.lower().endswith("/create"):
             what = f"appId {app.id} failed"
-        return json_answer(f"Instantiation of {what} for party {record['party']}", 500)
+        return _cleaned_up(ask, record, what)
     return None
 
 
@@ -154,7 +178,7 @@ async def get_active(ask: Ask) -> Response:
         status = known["status"]
         if known["party"] != ask.party or known["appId"] != ask.application.id or status["isArchived"]:
             continue
-        if status["isSoftDeleted"] or status["isHardDeleted"]:
+        if status["isSoftDeleted"] or status["isHardDeleted"] or not ask.world.shows(known["guid"]):
             continue
         record = ask.world.instances.get(known["guid"])
         if record and ask.world.rights.may(ask.principal, ask.application, record, "read"):

@@ -38,12 +38,13 @@ class Instances:
         """Return a new GUID as Storage writes it."""
         return str(self._new_id())
 
-    def create(self, template: Record, who: Principal) -> Record:
+    def create(self, template: Record, who: Principal, created: str | None = None) -> Record:
         """Insert an instance.
 
         :param template: everything but id, times and who.
+        :param created: the time that it takes for its creation; now when left out.
         """
-        now, guid = self.clock.stamp(), self.new_guid()
+        now, guid = created or self.clock.stamp(), self.new_guid()
         record = template | {
             "guid": guid,
             "id": f"{template['party']}/{guid}",

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from altinn.emulator.faults.dropped_connection import ResettingConnections
+from altinn.emulator.faults.fault_script import FaultScript
 from altinn.emulator.service import build_service
 from altinn.emulator.world import Options, World
 
@@ -70,6 +72,11 @@ class Emulator:
         """The address of the running emulator, without a slash at the end."""
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def faults(self) -> FaultScript:
+        """The script of what goes wrong; see docs/emulator-faults.md for the names."""
+        return self.world.faults
+
     def start(self) -> Emulator:
         """Start serving in a thread of its own."""
         self._prepare()
@@ -97,7 +104,7 @@ class Emulator:
         self.port = self._socket.getsockname()[1]
         self.world = World(self.options)
         config = uvicorn.Config(
-            build_service(self.world),
+            ResettingConnections(build_service(self.world)),
             log_level="warning",
             access_log=False,
             lifespan="off",

@@ -173,10 +173,13 @@ def storage_document(document: dict[str, Any], library: int) -> dict[str, Any]:
     return shown
 
 
-def app_document(document: dict[str, Any], library: int) -> dict[str, Any]:
-    """Return the metadata as the app itself shows it."""
+def app_document(document: dict[str, Any], library: int, version: str) -> dict[str, Any]:
+    """Return the metadata as the app itself shows it.
+
+    :param version: of the app library, in full.
+    """
     shown = storage_document(document, library)
-    own: dict[str, Any] = {"logo": document.get("logo"), "altinnNugetVersion": VERSIONS[library], "externalApiIds": []}
+    own: dict[str, Any] = {"logo": document.get("logo"), "altinnNugetVersion": version, "externalApiIds": []}
     if library == 9:
         entry = document.get("onEntry") or {}
         own["features"] = {}

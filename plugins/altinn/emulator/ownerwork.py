@@ -11,6 +11,7 @@ from altinn.emulator.casefile import owner_principal
 from altinn.emulator.dialects import UNREAD
 from altinn.emulator.events import record_event
 from altinn.emulator.formcodec import stored_xml
+from altinn.emulator.identity import Principal
 from altinn.emulator.parties import Party
 from altinn.emulator.store import Record
 
@@ -69,12 +70,14 @@ def read_commission(world: World, document: Any) -> Commission:
     return Commission(app, party, texts[0], texts[1], document.get("due_before"))
 
 
-def make_instance(world: World, wanted: Commission) -> Record:
-    """Create an instance as the app's owner, with a filled-in form for each form type of the first task.
+def make_instance(world: World, wanted: Commission, who: Principal | None = None) -> Record:
+    """Create an instance, with a filled-in form for each form type of the first task.
 
+    :param who: makes it; the app's owner when left out.
     :raises OwnerWorkError: the form has no field at a path.
     """
-    app, party, who = wanted.app, wanted.party, owner_principal(world, wanted.app)
+    app, party = wanted.app, wanted.party
+    who = who or owner_principal(world, app)
     record: Record = {
         "party": party.party_id,
         "instanceOwner": {

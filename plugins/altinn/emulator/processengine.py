@@ -107,7 +107,11 @@ class ProcessEngine:
 
     def _left(self, app: AppFolder, record: Record, who: Principal, action: str | None) -> str:
         """Write the event of the current task's end and return the time of the move."""
+        seen = record["process"]
         self._reload(record)
+        if not record["process"]["currentTask"]:
+            # Another push ended the process since this one looked: possible only where no lock is taken.
+            record["process"] = seen
         now = self.world.clock.stamp()
         kind = ABANDON_TASK if action == "reject" else END_TASK
         record_event(self.world.instances, record, kind, who, process=task_ended_info(record["process"], now))

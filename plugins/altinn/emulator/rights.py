@@ -24,6 +24,10 @@ LEAVING = {
 }
 
 
+TASK, END = "urn:altinn:task", "urn:altinn:end-event"
+OF_TASKS = frozenset({"write", "confirm", "sign", "pay"})
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The answer of the policy decision point.
@@ -44,10 +48,22 @@ def place_of(record: Record) -> tuple[str, str] | None:
     """Return where an instance is: the attribute and the id of its task or end event."""
     process = record["process"] or {}
     if process.get("currentTask"):
-        return "urn:altinn:task", process["currentTask"]["elementId"]
+        return TASK, process["currentTask"]["elementId"]
     if process.get("endEvent"):
-        return "urn:altinn:end-event", process["endEvent"]
+        return END, process["endEvent"]
     return None
+
+
+def withheld(app: AppFolder, action: str, place: tuple[str, str] | None) -> bool:
+    """Say whether a fault takes an action from senders at a place."""
+    if place is None:
+        return False
+    if place[0] == END:
+        return action == "read" and "no_read_after_end" in app.regimes
+    task = app.process.tasks.get(place[1])
+    if "rights_by_task" not in app.regimes or task is None or action not in OF_TASKS:
+        return False
+    return task.kind == "feedback" or action not in actions_to_leave(task.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,17 @@ class Rights:
         self, who: Principal, app: AppFolder, party_id: int, action: str, place: tuple[str, str] | None
     ) -> Decision:
         """Decide about one action on a party's instance of an app, at a task or an end event."""
+        sender = who.kind in ("user", "system_user")
+        if sender and app.regimes and withheld(app, action, place):
+            return Decision(False)
+        if sender and action in OF_TASKS and place and place[0] == TASK and "rights_not_split" in app.regimes:
+            places = [(TASK, task_id) for task_id in app.process.tasks]
+            return max((self._decide(who, app, party_id, action, p) for p in places), key=lambda d: d.permitted)
+        return self._decide(who, app, party_id, action, place)
+
+    def _decide(
+        self, who: Principal, app: AppFolder, party_id: int, action: str, place: tuple[str, str] | None
+    ) -> Decision:
         if who.kind == "system_user":
             return Decision(app.behaviour.accepts_system_users and self._system_user_may(who, party_id, action))
         subject = self._subject(who, party_id)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from altinn.emulator.appfolder import AppFolder
+    from altinn.emulator.faults.fault_script import Fault
     from altinn.emulator.world import World
 
 PARTS = {
@@ -76,6 +77,11 @@ class Ask:
             return value.encode("latin-1").decode("utf-8")
         except UnicodeDecodeError:
             return value
+
+    def fault(self, name: str) -> Fault | None:
+        """Return the fault of this name that strikes the request."""
+        struck: dict[str, Fault] = self.request.scope.get("altinn.faults") or {}
+        return struck.get(name)
 
     def flag(self, name: str) -> bool:
         """Return a boolean of the query."""

@@ -17,6 +17,7 @@ from altinn.emulator.appprocess import add_process_routes
 from altinn.emulator.approutes import app_route
 from altinn.emulator.appvalidation import add_validation_routes
 from altinn.emulator.control import control_routes
+from altinn.emulator.faults.fault_layer import FaultLayer
 from altinn.emulator.guards import Refused, check_scope
 from altinn.emulator.identity import identity_routes
 from altinn.emulator.knownpaths import known_method, known_path
@@ -128,11 +129,11 @@ class Journal:
 
     def _note(self, scope: Scope, status: int) -> None:
         path = scope["path"]
-        self._world.note_request(scope["method"], path, status)
+        self._world.note_request(scope["method"], path, status, scope.get("altinn.fault") or None)
         ACCESS.info("%s %s %s", scope["method"], path, status)
 
 
-def build_service(world: World) -> Journal:
+def build_service(world: World) -> FaultLayer:
     """Return the whole emulator as an ASGI app."""
     routes = [
         *identity_routes(world.identity),
@@ -140,4 +141,4 @@ def build_service(world: World) -> Journal:
         *overview_routes(world),
         Route("/{path:path}", Dispatcher(world).respond, methods=METHODS),
     ]
-    return Journal(Starlette(routes=routes), world)
+    return FaultLayer(Journal(Starlette(routes=routes), world), world)

@@ -173,6 +173,11 @@ def page_of(records: list[Record], query: dict[str, str]) -> Page:
     return Page(rows, ";".join(key(rows[-1])) if more and rows else None)
 
 
+def first_token(query: dict[str, str]) -> str:
+    """Return a continuation token that stands before every row."""
+    return "~;~" if query.get("order", "desc").lower().startswith("desc") else "0;"
+
+
 def _position(token: str) -> tuple[str, str]:
     changed, separator, guid = token.partition(";")
     if not separator:

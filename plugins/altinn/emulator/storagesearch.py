@@ -9,7 +9,7 @@ from altinn.emulator.answers import JSON, default_problem, empty, json_answer
 from altinn.emulator.guards import Refused
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.storageapi import BASE, shown
-from altinn.emulator.storagequery import QueryError, filters_of, page_of, shown_to_end_users
+from altinn.emulator.storagequery import Page, QueryError, filters_of, first_token, page_of, shown_to_end_users
 from altinn.emulator.store import Record
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _wanted(ask: Ask, owner: int | None) -> list[Record]:
             continue
         if (app_id and known["appId"] != app_id) or (org and known["org"] != org):
             continue
-        if end_user and known["status"]["isHardDeleted"]:
+        if (end_user and known["status"]["isHardDeleted"]) or not ask.world.shows(known["guid"]):
             continue
         record = ask.world.instances.get(known["guid"])
         if record is not None and all(fits(record) for fits in filters):
@@ -98,6 +98,23 @@ def _link(ask: Ask, token: str | None) -> str:
     return f"{ask.base}{BASE}" + (f"?{urlencode(pairs)}" if pairs else "")
 
 
+def _page(ask: Ask, owner: int | None) -> Page:
+    """Cut the page that is asked for, or the one that a fault makes of it.
+
+    :raises QueryError: a parameter that Storage refuses.
+    """
+    wanted = ask.query | ({"size": "1"} if ask.fault("small_pages") else {})
+    records = _wanted(ask, owner)
+    page = page_of(records, wanted)
+    if ask.fault("empty_page"):
+        return Page([], wanted.get("continuationtoken") or first_token(wanted))
+    if page.token and ask.fault("rows_move"):
+        following = page_of(records, wanted | {"continuationtoken": page.token}).records[0]
+        following["lastChanged"] = ask.world.clock.stamp()
+        ask.world.instances.save(following)
+    return page
+
+
 async def query(ask: Ask) -> Response:
     """Find instances; the page is cut before the caller's rights are looked at."""
     owner = _owner(ask)
@@ -108,7 +125,7 @@ async def query(ask: Ask) -> Response:
     if end_user and not shown_to_end_users(ask.query):
         return json_answer(answer)
     try:
-        page = page_of(_wanted(ask, owner), ask.query)
+        page = _page(ask, owner)
     except QueryError as exc:
         return json_answer(str(exc), 400)
     for record in page.records:

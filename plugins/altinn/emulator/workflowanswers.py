@@ -67,15 +67,20 @@ def busy(workflow: Workflow | None) -> Response | None:
     if workflow is None:
         return None
     if workflow.failed:
-        detail = "The current task has a failed workflow that must be resumed before it can continue."
-        return problem(
-            409,
-            "Task must be resumed before it can continue.",
-            detail,
-            validationIssues=None,
-            processNextState="resumeRequired",
-        )
+        return resume_required()
     return retrying()
+
+
+def resume_required() -> Response:
+    """Return the refusal while a failed workflow waits to be resumed."""
+    detail = "The current task has a failed workflow that must be resumed before it can continue."
+    return problem(
+        409,
+        "Task must be resumed before it can continue.",
+        detail,
+        validationIssues=None,
+        processNextState="resumeRequired",
+    )
 
 
 def retrying() -> Response:

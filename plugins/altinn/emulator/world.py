@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 import re
@@ -9,12 +10,15 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from altinn.emulator.appfolder import AppFolder, load_apps
 from altinn.emulator.behaviour import Form, HookFailure, Settings
 from altinn.emulator.casefile import CaseFile
 from altinn.emulator.clock import SimulatedClock
 from altinn.emulator.events import record_event
+from altinn.emulator.faults.fault_regimes import Regimes
+from altinn.emulator.faults.fault_script import FaultScript
 from altinn.emulator.formcodec import set_field
 from altinn.emulator.formschema import FormModel
 from altinn.emulator.identity import Identity, Lifetimes, Principal, RegisterDirectory, SqliteIdentityStore
@@ -27,10 +31,14 @@ from altinn.emulator.rights import Rights, actions_to_leave, place_of
 from altinn.emulator.store import Record, Store
 from altinn.emulator.workflows import WorkflowEngine
 
+if TYPE_CHECKING:
+    from starlette.types import Receive
+
 OWN_APPS = Path(__file__).parent / "apps"
 WORKFLOW_OWNER = "991825827"
 INSTANCE_PATH = re.compile(r"(?<=/instances/)\d+/[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}")
 SCAN = "virus-scan:"
+PAUSE_STEP = 0.05
 EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 
 
@@ -90,6 +98,10 @@ class World:
         self.engine = ProcessEngine(self)
         self.locks = Locks(self)
         self.workflows = WorkflowEngine(self)
+        self.faults = FaultScript()
+        self.regimes = Regimes(self)
+        self.hidden: dict[str, float] = {}
+        """Instances that the query does not show yet, and until when, in simulated seconds."""
 
     def app(self, org: str, name: str) -> AppFolder | None:
         """Return the app of a path; case does not matter."""
@@ -153,8 +165,12 @@ class World:
         if filing is not None and not filing["deleted"]:
             self.store.put_filing(guid, filing | {"deleted": True})
 
-    def note_request(self, method: str, path: str, status: int) -> None:
-        """Append a request to the journal, and make everything written so far last."""
+    def note_request(self, method: str, path: str, status: int, fault: str | None = None) -> None:
+        """Append a request to the journal, and make everything written so far last.
+
+        :param status: of the service's answer; 0 where the service never saw the request.
+        :param fault: what struck it.
+        """
         found = INSTANCE_PATH.search(path)
         entry = {
             "time": self.clock.stamp(),
@@ -162,7 +178,7 @@ class World:
             "path": path,
             "status": status,
             "instance": found[0].lower() if found else None,
-            "fault": None,
+            "fault": fault,
         }
         self.store.add_journal(entry)
         self.store.commit()
@@ -188,6 +204,24 @@ class World:
             infected = EICAR in self.store.content(element_id)
             self.store.put_element(element | {"fileScanResult": "Infected" if infected else "Clean"})
 
+    def shows(self, guid: str) -> bool:
+        """Say whether the query shows an instance by now."""
+        return not self.hidden or self.hidden.get(guid, 0.0) <= self.clock.seconds()
+
+    async def pause(self, seconds: float, receive: Receive | None = None) -> None:
+        """Wait for simulated time to pass.
+
+        :param receive: of the request that waits; the wait ends when its client leaves.
+        """
+        until = self.clock.seconds() + seconds
+        leaves = asyncio.ensure_future(_left(receive)) if receive else None
+        try:
+            while (left := until - self.clock.seconds()) > 0 and not (leaves and leaves.done()):
+                await asyncio.sleep(min(left, PAUSE_STEP))
+        finally:
+            if leaves is not None:
+                leaves.cancel()
+
     def advance(self, seconds: float) -> None:
         """Move the clock forward and do what becomes due.
 
@@ -203,11 +237,19 @@ class World:
         self.identity.reset()
         self.clock.reset()
         self.workflows.condition = "up"
+        self.faults.clear()
+        self.hidden.clear()
 
     def close(self) -> None:
         """Write everything and close the files."""
         self.store.close()
         self.identity.store.close()
+
+
+async def _left(receive: Receive) -> None:
+    """Wait until a client has left."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _ids(seed: int | None, store: Store) -> Callable[[], uuid.UUID]:
