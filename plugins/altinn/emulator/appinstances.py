@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
 from altinn.emulator.answers import JSON, default_problem, empty, json_answer
@@ -11,29 +10,31 @@ from altinn.emulator.behaviour import HookFailure
 from altinn.emulator.dialects import APP_LINKS, APPS, instance_json
 from altinn.emulator.events import record_event
 from altinn.emulator.guards import Refused, find_instance, forbidden, form_model, mark_instance_read, with_right
+from altinn.emulator.instancetemplate import new_record
 from altinn.emulator.instantiation import (
     NO_OWNER,
     OWNER_KEYS,
     bad,
     check_instantiation,
+    check_open,
     check_parts,
     created,
     find_party,
-    new_record,
     read_request,
     store_part,
     template_owner,
 )
 from altinn.emulator.multipartbody import Part
 from altinn.emulator.parties import Party
+from altinn.emulator.requestbody import json_object, not_valid, sent_as_json, text_member
 from altinn.emulator.routing import Ask, RouteTable
+from altinn.emulator.storageapi import no_label
+from altinn.emulator.storagequery import utc_stamp
 from altinn.emulator.store import Record
 from altinn.emulator.workflowanswers import creation_failed, creation_unknown
 
 if TYPE_CHECKING:
     from starlette.responses import Response
-
-INVALID = "One or more validation errors occurred."
 
 
 def add_instance_routes(table: RouteTable) -> None:
@@ -49,6 +50,7 @@ def add_instance_routes(table: RouteTable) -> None:
 
 async def post_instance(ask: Ask) -> Response:
     """Create an instance from a template, with data elements as further parts."""
+    check_open(ask)
     template, parts = read_request(ask)
     owner = template_owner(ask, template)
     check_parts(ask.application, parts)
@@ -60,22 +62,54 @@ async def post_instance(ask: Ask) -> Response:
 
 async def post_simplified(ask: Ask) -> Response:
     """Create an instance with values for its form; data values are silently dropped."""
-    try:
-        wanted = json.loads(ask.body.decode("utf-8-sig")) if ask.body else None
-    except ValueError as exc:
-        errors = {"$": [f"The JSON value could not be read: {exc}"]}
-        raise Refused(default_problem(400, JSON, title=INVALID, errors=errors)) from exc
-    if not isinstance(wanted, dict):
-        errors = {"": ["A non-empty request body is required."]}
-        raise Refused(default_problem(400, JSON, title=INVALID, errors=errors))
-    if wanted.get("sourceInstanceId"):
+    if not sent_as_json(ask):
+        raise Refused(default_problem(415, JSON))
+    wanted = json_object(ask, JSON)
+    if wanted is None:
+        raise not_valid({"": ["A non-empty request body is required."]})
+    owner, prefill = _texts(wanted, "instanceOwner"), _texts(wanted, "prefill")
+    source = text_member(wanted, "sourceInstanceId", JSON)
+    check_open(ask)
+    if source:
         raise bad("Creating instance based on a copy from an archived instance is not enabled for this app.")
-    owner = wanted.get("instanceOwner")
-    if not isinstance(owner, dict) or all(owner.get(key) is None for key in OWNER_KEYS):
+    named = {key: owner.get(key.lower()) for key in OWNER_KEYS} if owner is not None else {}
+    if all(value is None for value in named.values()):
         raise bad(NO_OWNER)
-    kept = {"dueBefore": wanted.get("dueBefore"), "visibleAfter": wanted.get("visibleAfter")}
-    prefill = {str(k): str(v) for k, v in (wanted.get("prefill") or {}).items() if v is not None}
-    return await _create(ask, find_party(ask, owner), kept, [], prefill)
+    kept = {name: _date(wanted, name) for name in ("dueBefore", "visibleAfter")}
+    return await _create(ask, find_party(ask, named), kept, [], prefill or {})
+
+
+def _texts(wanted: dict[str, Any], name: str) -> dict[str, str] | None:
+    """Return a member that must be an object of texts or null; nulls in it are left out.
+
+    :raises Refused: 400.
+    """
+    given = wanted.get(name.lower())
+    if given is None:
+        return None
+    if not isinstance(given, dict):
+        raise not_valid({f"$.{name}": [f"The JSON value could not be converted. Path: $.{name}"]})
+    kept = {}
+    for key, value in given.items():
+        if value is not None and not isinstance(value, str):
+            path = f"$.{name}.{key}"
+            raise not_valid({path: [f"The JSON value could not be converted to System.String. Path: {path}"]})
+        if value is not None:
+            kept[key if name == "prefill" else key.lower()] = value
+    return kept
+
+
+def _date(wanted: dict[str, Any], name: str) -> str | None:
+    """Return a member that must be a date or null, as it is.
+
+    :raises Refused: 400.
+    """
+    value = text_member(wanted, name, JSON)
+    try:
+        return utc_stamp(value) if value is not None else None
+    except ValueError as exc:
+        path = f"$.{name}"
+        raise not_valid({path: [f"The JSON value could not be converted to System.DateTime. Path: {path}"]}) from exc
 
 
 async def _create(ask: Ask, party: Party, template: Any, parts: list[Part], prefill: dict[str, str]) -> Response:
@@ -233,12 +267,13 @@ async def complete(ask: Ask) -> Response:
 
 async def put_substatus(ask: Ask) -> Response:
     """Set the sub-status; the service owner only."""
-    try:
-        wanted = json.loads(ask.body or b"null")
-    except ValueError:
-        wanted = None
-    if not isinstance(wanted, dict) or not wanted.get("label"):
-        raise bad(f"Invalid sub status: {json.dumps(wanted)}. Substatus must be defined and include a label.")
+    if not sent_as_json(ask):
+        raise Refused(default_problem(415, JSON))
+    wanted = json_object(ask, JSON)
+    if wanted is None:
+        raise not_valid({"": ["A non-empty request body is required."]})
+    if not wanted.get("label"):
+        raise bad(no_label(wanted))
     record = with_right(ask, "read")
     if ask.principal.org_code != record["org"]:
         return empty(403)

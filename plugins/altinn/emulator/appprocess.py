@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from altinn.emulator.answers import default_problem, empty, json_answer, problem, text
 from altinn.emulator.behaviour import HookFailure
 from altinn.emulator.bpmn import Task
 from altinn.emulator.casefile import CaseFile
-from altinn.emulator.dialects import APP_LINKS, instance_json
 from altinn.emulator.events import process_history
 from altinn.emulator.formvalidation import ERROR, Validation
 from altinn.emulator.guards import Refused, find_instance, with_right
 from altinn.emulator.negotiation import said
 from altinn.emulator.processengine import ServiceTaskFailed
 from altinn.emulator.processmoves import NoWay
+from altinn.emulator.processview import enriched, shown_state
+from altinn.emulator.requestbody import json_object, text_member
 from altinn.emulator.rights import actions_to_leave
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.store import Record
-from altinn.emulator.workflowanswers import busy, check_engine, move_failed, nothing_to_resume, retrying, status_of
+from altinn.emulator.workflowanswers import busy, check_engine, move_failed, nothing_to_resume, retrying
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -40,44 +41,7 @@ def add_process_routes(table: RouteTable) -> None:
     table.add("POST", f"{BASE}/process/start", start_process)
     table.add("POST", f"{BASE}/process/resume", resume)
     table.add("POST", f"{BASE}/actions", post_action)
-
-
-def process_state(ask: Ask, record: Record, place: tuple[str, str] | None = None) -> dict[str, Any]:
-    """Return the process with what the caller may do in it.
-
-    :param place: where the rights are looked up; the current task when left out.
-    """
-    app, process = ask.application, record["process"]
-    tasks = [
-        {"altinnTaskType": t.kind, "elementId": t.id, "elementType": "ServiceTask" if t.service else "Task"}
-        for t in app.process.tasks.values()
-    ]
-    state = {**process, "currentTask": None, "processTasks": tasks}
-    if process["currentTask"]:
-        task = app.process.tasks.get(process["currentTask"]["elementId"])
-        named = dict(task.actions) if task else {}
-        here = place or ask.world.place(record)
-        decide = ask.world.rights.decide
-        allowed = {a: decide(ask.principal, app, record["party"], a, here).permitted for a in (*named, "read", "write")}
-        kinds = {a: "ServerAction" if named.get(a) == "serverAction" else "ProcessAction" for a in allowed}
-        state["currentTask"] = {
-            **process["currentTask"],
-            "actions": allowed,
-            "userActions": [{"id": a, "authorized": ok, "type": kinds[a]} for a, ok in allowed.items()],
-            "read": allowed["read"],
-            "write": allowed["write"],
-            "elementType": "ServiceTask" if task and task.service else "Task",
-        }
-    return state
-
-
-async def shown_state(ask: Ask, record: Record, place: tuple[str, str] | None = None) -> dict[str, Any]:
-    """Return the process, in version 9 with the state of its workflow."""
-    state = process_state(ask, record, place)
-    if ask.application.library == 9:
-        wanted = ask.query.get("includeworkflowstatus", "true").lower() != "false"
-        state["workflow"] = await status_of(ask, record) if wanted else None
-    return state
+    table.add("GET", f"{BASE}/enriched", get_enriched)
 
 
 async def get_process(ask: Ask) -> Response:
@@ -88,7 +52,9 @@ async def get_process(ask: Ask) -> Response:
 async def get_next(ask: Ask) -> Response:
     """Answer the obsolete question for the next elements."""
     record = with_right(ask, "read")
-    return said(ask, "Process is ended.", 409) if not record["process"]["currentTask"] else json_answer([])
+    if not record["process"]["currentTask"]:
+        return said(ask, "Instance does not have valid info about currentTask", 409)
+    return json_answer([])
 
 
 async def start_process(ask: Ask) -> Response:
@@ -106,19 +72,10 @@ async def get_history(ask: Ask) -> Response:
 def _wanted_action(ask: Ask) -> str | None:
     """Return the action that the body names.
 
-    :raises Refused: the body is no JSON, or of another type.
+    :raises Refused: the body is no JSON object, or of another type.
     """
-    if not ask.body.strip():
-        return None
-    if "json" not in (ask.header("content-type") or ""):
-        raise Refused(default_problem(415))
-    try:
-        document = json.loads(ask.body.decode("utf-8-sig"))
-    except ValueError as exc:
-        errors = {"$": [f"The JSON value could not be read: {exc}"]}
-        raise Refused(default_problem(400, title="One or more validation errors occurred.", errors=errors)) from exc
-    action = document.get("action") if isinstance(document, dict) else None
-    return str(action) if action else None
+    document = json_object(ask)
+    return (text_member(document, "action") or None) if document is not None else None
 
 
 def check_action(ask: Ask, record: Record, action: str | None) -> None:
@@ -167,9 +124,16 @@ async def _wait_for_another(ask: Ask) -> None:
 async def _moved(ask: Ask, place: tuple[str, str] | None = None) -> Response:
     record = find_instance(ask)
     if ask.flag("returnInstance") and ask.application.library == 9:
-        elements = ask.world.instances.elements(record["guid"])
-        return json_answer(instance_json(record, elements, ask.base, links=APP_LINKS, numbers=True))
+        return json_answer(enriched(ask, record, await shown_state(ask, record)))
     return json_answer(await shown_state(ask, record, place))
+
+
+async def get_enriched(ask: Ask) -> Response:
+    """Return an instance with what the caller may do in its process; version 9 only, and it marks nothing as read."""
+    if ask.application.library != 9:
+        return empty(404)
+    record = with_right(ask, "read")
+    return json_answer(enriched(ask, record, await shown_state(ask, record)))
 
 
 async def _move(ask: Ask, record: Record, action: str | None) -> tuple[str, str] | None:
@@ -288,7 +252,8 @@ async def complete_process(ask: Ask) -> Response:
         wanted = actions_to_leave(task["altinnTaskType"])
         if not any(ask.world.rights.may(ask.principal, ask.application, record, a) for a in wanted):
             return empty(403)
-        await _move(ask, record, None)
+        check_action(ask, record, wanted[0])
+        await _move(ask, record, wanted[0])
         record = find_instance(ask)
     return json_answer(await shown_state(ask, record))
 

@@ -40,7 +40,7 @@ def parse_xml(data: bytes) -> Element:
     :raises FormError: empty, not well-formed, or with a document type.
     """
     text = data.removeprefix(BOM).decode("utf-8", "replace")
-    if not text:
+    if not text.strip():
         raise FormError("No XML content read from stream")
     builder = TreeBuilder()
     parser = expat.ParserCreate("utf-8", "}")
@@ -216,6 +216,8 @@ def _from_json(form_type: FormType, document: dict[str, Any]) -> Form:
 def _json_in(member: FormField, value: Any) -> Any:
     if member.inner is not None and isinstance(value, dict):
         return _from_json(member.inner, value)
+    if member.kind in ("integer", "decimal") and isinstance(value, str) and member.inner is None:
+        return _leaf(member, value)
     fits = isinstance(value, JSON_TYPES[member.kind]) if member.kind in JSON_TYPES else False
     if member.inner is not None or not fits or isinstance(value, bool) != (member.kind == "boolean"):
         raise FormError(f"The JSON value could not be converted. Path: $.{member.name}")
@@ -225,13 +227,13 @@ def _json_in(member: FormField, value: Any) -> Any:
 
 
 def to_json(model: FormModel, form: Form) -> dict[str, Any]:
-    """Return a form as the app writes it in JSON: absent members are null."""
+    """Return a form as the app writes it in JSON: absent members are null, absent lists empty."""
     return _to_json(model.type, form)
 
 
 def _to_json(form_type: FormType, form: Form) -> dict[str, Any]:
     return {
-        m.name: [_json_out(m, v) for v in form[m.name]] if m.many and m.name in form else _json_out(m, form.get(m.name))
+        m.name: [_json_out(m, v) for v in form.get(m.name, ())] if m.many else _json_out(m, form.get(m.name))
         for m in _members(form_type)
     }
 

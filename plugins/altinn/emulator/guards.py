@@ -159,11 +159,10 @@ def check_creatable(ask: Ask, record: Record, data_type: DataType) -> None:
     :raises Refused: 400, 403 or 409.
     """
     check_writable(ask, record, data_type)
-    owner = ask.principal.kind == "service_owner"
-    if data_type.is_form and not data_type.user_may_create and not owner:
-        detail = f"Cannot create data element of type {data_type.id} as it is disallowed by app logic"
-        raise Refused(problem(400, "User Create Disallowed", detail))
     present = sum(e["dataType"] == data_type.id for e in ask.world.instances.elements(record["guid"]))
     if data_type.max_count and present >= data_type.max_count:
         detail = f"Cannot create more than {data_type.max_count} data elements of type {data_type.id}"
         raise Refused(problem(409, "Max Count Exceeded", detail))
+    if not data_type.user_may_create and ask.principal.kind != "service_owner":
+        detail = f"Cannot create data element of type {data_type.id} as it is disallowed by app logic"
+        raise Refused(problem(400, "User Create Disallowed", detail))

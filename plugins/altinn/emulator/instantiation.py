@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 from altinn.emulator.answers import JSON, default_problem, empty, json_answer, problem, unhandled
 from altinn.emulator.appfolder import AppFolder
 from altinn.emulator.casefile import owner_of
-from altinn.emulator.dialects import APP_LINKS, READ, UNREAD, instance_json
+from altinn.emulator.dialects import APP_LINKS, instance_json
 from altinn.emulator.events import record_event
 from altinn.emulator.formcodec import FormError, read_json, read_xml, stored_xml
 from altinn.emulator.guards import Refused, forbidden
 from altinn.emulator.metadata import DataType
 from altinn.emulator.multipartbody import MultipartError, Part, split_parts
-from altinn.emulator.parties import ORGANISATION, PERSON, Party
+from altinn.emulator.parties import ORGANISATION, PERSON, Party, Register
 from altinn.emulator.routing import Ask
-from altinn.emulator.storagequery import when
 from altinn.emulator.store import Record
 from altinn.emulator.uploads import may_contribute, stored_name
 
@@ -43,6 +42,16 @@ SUB_UNITS = ("BEDR", "AAFY")
 def bad(text: str, status: int = 400) -> Refused:
     """Return a refusal with a JSON string as its body."""
     return Refused(json_answer(text, status))
+
+
+def check_open(ask: Ask) -> None:
+    """Refuse people and systems where only the app's owner may create; this comes before anything is read.
+
+    :raises Refused: 403.
+    """
+    app = ask.application
+    if app.metadata.get("disallowUserInstantiation") and ask.principal.kind != "service_owner":
+        raise bad(f"User instantiation is disabled for this application {app.id}", 403)
 
 
 def read_request(ask: Ask) -> tuple[Mapping[str, Any] | None, list[Part]]:
@@ -112,13 +121,21 @@ def find_party(ask: Ask, owner: Mapping[str, Any]) -> Party:
         if not value.isdigit():
             reason = f"The input string '{value}' was not in a correct format."
     else:
-        key = "personNumber" if owner.get("personNumber") else "organisationNumber"
-        value = str(owner.get(key) or "")
-        party = register.person(value) if key == "personNumber" else register.organisation(value)
+        key, value, party = _numbered_party(register, owner)
         reason = "404 - Not Found - "
     if party is None:
         raise bad(f"Cannot lookup party: Failed to lookup party by {key}: {value}. The exception was: {reason}", 404)
     return party
+
+
+def _numbered_party(register: Register, owner: Mapping[str, Any]) -> tuple[str, str, Party | None]:
+    """Return by what the owner is named, its value and the party, None when nobody has it."""
+    key = next((k for k in ("personNumber", "organisationNumber", "username") if owner.get(k)), "organisationNumber")
+    value = str(owner.get(key) or "")
+    if key == "username":
+        user = register.user_named(value)
+        return key, value, register.party(user.party_id) if user else None
+    return key, value, register.person(value) if key == "personNumber" else register.organisation(value)
 
 
 def check_instantiation(ask: Ask, party: Party, data_values: Mapping[str, str]) -> None:
@@ -127,8 +144,6 @@ def check_instantiation(ask: Ask, party: Party, data_values: Mapping[str, str]) 
     :raises Refused: 403.
     """
     app = ask.application
-    if app.metadata.get("disallowUserInstantiation") and ask.principal.kind != "service_owner":
-        raise bad(f"User instantiation is disabled for this application {app.id}", 403)
     decision = ask.world.rights.decide(ask.principal, app, party.party_id, "instantiate", None)
     if decision.obligations:
         raise Refused(json_answer(decision.obligations, 403))
@@ -189,62 +204,6 @@ def _part_fault(app: AppFolder, part: Part) -> str | None:
     if data_type.max_bytes and len(part.content) > data_type.max_bytes:
         return f"The multipart section named {part.name} exceeds the size limit of element type '{data_type.id}'"
     return None
-
-
-def new_record(ask: Ask, party: Party, template: Mapping[str, Any]) -> Record:
-    """Return an instance's record out of a template: Storage keeps only a few of its members."""
-    app = ask.application
-    values = {str(k): _as_text(v) for k, v in (template.get("dataValues") or {}).items() if v is not None}
-    status = UNREAD if ask.principal.kind == "service_owner" else READ
-    return {
-        "party": party.party_id,
-        "instanceOwner": {
-            "partyId": str(party.party_id),
-            "personNumber": party.person_number,
-            "organisationNumber": party.organisation_number,
-            "username": None,
-            "externalIdentifier": None,
-        },
-        "appId": app.id,
-        "org": app.org,
-        "dueBefore": _date(template, "dueBefore"),
-        "visibleAfter": _date(template, "visibleAfter") or ask.world.clock.stamp(),
-        "process": None,
-        "dataValues": values or None,
-        "status": {
-            "isArchived": False,
-            "archived": None,
-            "isSoftDeleted": False,
-            "softDeleted": None,
-            "isHardDeleted": False,
-            "hardDeleted": None,
-            "readStatus": status,
-            "substatus": None,
-        },
-    }
-
-
-def _date(template: Mapping[str, Any], name: str) -> str | None:
-    """Return a date of a template.
-
-    :raises Refused: it is no date.
-    """
-    value = template.get(name)
-    if value is None:
-        return None
-    try:
-        when(str(value))
-    except ValueError as exc:
-        raise Refused(unhandled(f"JsonReaderException: {name} is no date")) from exc
-    return str(value)
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (dict, list)):
-        raise Refused(unhandled("JsonReaderException: dataValues holds something that is no text"))
-    return str(value)
 
 
 def store_part(ask: Ask, record: Record, part: Part) -> Response | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from altinn.emulator.world import World
@@ -47,12 +47,12 @@ class Locks:
         self._world.store.put_lock(guid, chosen, self._world.clock.seconds() + seconds)
         return chosen
 
-    def change(self, guid: str, token: str, seconds: float) -> bool:
-        """Give a lock another time from now on, 0 releases it; False when the token does not hold it."""
-        if self._holder(guid) != token or token == OWN:
-            return False
-        if seconds:
-            self._world.store.put_lock(guid, token, self._world.clock.seconds() + seconds)
-        else:
-            self._world.store.delete_lock(guid)
-        return True
+    def change(self, guid: str, token: str, seconds: float) -> Literal["changed", "expired", "unknown"]:
+        """Give a lock another time from now on; 0 releases it, and a released lock has expired."""
+        lock = self._world.store.lock(guid)
+        if lock is None or lock[0] != token or token == OWN:
+            return "unknown"
+        if lock[1] <= self._world.clock.seconds():
+            return "expired"
+        self._world.store.put_lock(guid, token, self._world.clock.seconds() + seconds)
+        return "changed"

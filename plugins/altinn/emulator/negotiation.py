@@ -11,6 +11,14 @@ from altinn.emulator.routing import Ask
 from altinn.emulator.store import Record
 
 XML, JSON_TYPE = "application/xml", "application/json"
+ANSWERED = {
+    XML: XML,
+    "text/xml": "text/xml",
+    JSON_TYPE: JSON_TYPE,
+    "text/json": "text/json",
+    "application/*": JSON_TYPE,
+    "text/*": "text/json",
+}
 
 
 def file_answer(element: Record, content: bytes) -> Response:
@@ -31,9 +39,10 @@ def said(ask: Ask, words: str, status: int) -> Response:
     return text(status, words)
 
 
-def prefers_xml(accept: str) -> bool:
-    """Say whether an Accept header asks for XML rather than JSON."""
+def form_media_type(accept: str) -> str:
+    """Return the media type in which a form is answered: JSON, unless XML is asked for and `*/*` is not."""
     ranked: list[tuple[float, int, str]] = []
+    answers: list[str] = []
     for position, item in enumerate(accept.split(",")):
         kind, *options = (part.strip() for part in item.split(";"))
         quality = next((o[2:] for o in options if o.startswith("q=")), "1")
@@ -42,8 +51,8 @@ def prefers_xml(accept: str) -> bool:
         except ValueError:
             ranked.append((0.0, position, kind.lower()))
     for _, _, kind in sorted(ranked):
-        if kind in (XML, "text/xml"):
-            return True
-        if kind in (JSON_TYPE, "text/json", "*/*", "application/*"):
-            return False
-    return False
+        if kind == "*/*":
+            return JSON_TYPE
+        if kind in ANSWERED:
+            answers.append(ANSWERED[kind])
+    return answers[0] if answers else JSON_TYPE

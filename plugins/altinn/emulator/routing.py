@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from altinn.emulator.faults.fault_script import Fault
     from altinn.emulator.world import World
 
+MAX_INT = 2**31 - 1
 PARTS = {
     "": "[^/]+",
     "int": r"-?\d{1,10}",
@@ -122,7 +123,7 @@ class RouteTable:
         methods: list[str] = []
         for endpoint in self.endpoints:
             match = endpoint.pattern.fullmatch(path)
-            if match is None:
+            if match is None or not -MAX_INT <= int(match.groupdict().get("party") or 0) <= MAX_INT:
                 continue
             if endpoint.method == method:
                 return endpoint, match.groupdict(), []

@@ -15,12 +15,14 @@ from altinn.emulator.appdescription import add_description_routes
 from altinn.emulator.appinstances import add_instance_routes
 from altinn.emulator.appprocess import add_process_routes
 from altinn.emulator.approutes import app_route
+from altinn.emulator.appuploads import add_upload_routes
 from altinn.emulator.appvalidation import add_validation_routes
 from altinn.emulator.control import control_routes
 from altinn.emulator.faults.fault_layer import FaultLayer
 from altinn.emulator.guards import Refused, check_scope
 from altinn.emulator.identity import identity_routes
 from altinn.emulator.knownpaths import known_method, known_path
+from altinn.emulator.lockapi import add_lock_routes
 from altinn.emulator.overview import overview_routes
 from altinn.emulator.routing import Ask, Endpoint, RouteTable, lower_query
 from altinn.emulator.storageapi import add_storage_routes
@@ -39,10 +41,12 @@ def build_table() -> RouteTable:
     """Return the endpoints of apps and Storage."""
     table = RouteTable()
     add_storage_routes(table)
+    add_lock_routes(table)
     add_search_routes(table)
     add_description_routes(table)
     add_instance_routes(table)
     add_data_routes(table)
+    add_upload_routes(table)
     add_process_routes(table)
     add_validation_routes(table)
     return table

@@ -10,8 +10,10 @@ from altinn.emulator.dialects import PLATFORM, READ_STATUS, element_json, instan
 from altinn.emulator.events import process_history, record_event
 from altinn.emulator.guards import Refused
 from altinn.emulator.negotiation import file_answer
+from altinn.emulator.requestbody import json_body, not_valid, sent_as_json
 from altinn.emulator.rights import actions_to_leave
 from altinn.emulator.routing import Ask, RouteTable
+from altinn.emulator.storagequery import when
 from altinn.emulator.store import Record
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 BASE = "/storage/api/v1/instances"
 ONE = f"{BASE}/{{party:int}}/{{guid:guid}}"
+NO_TIME_SPAN = "Unable to perform query. Invalid format for time span. Use string format of UTC."
 
 
 def add_storage_routes(table: RouteTable) -> None:
@@ -36,11 +39,9 @@ def add_storage_routes(table: RouteTable) -> None:
     table.add("PUT", f"{ONE}/substatus", put_substatus)
     table.add("PUT", f"{ONE}/readstatus", put_read_status)
     table.add("POST", f"{ONE}/complete", complete)
-    table.add("POST", f"{ONE}/lock", post_lock)
-    table.add("PATCH", f"{ONE}/lock", patch_lock)
 
 
-def _find(ask: Ask) -> Record:
+def find_stored(ask: Ask) -> Record:
     """Return the instance of the path with its app.
 
     :raises Refused: 403, as for an instance that the decision point does not know.
@@ -55,7 +56,7 @@ def _find(ask: Ask) -> Record:
 
 
 def _permitted(ask: Ask, *actions: str) -> Record:
-    record = _find(ask)
+    record = find_stored(ask)
     if not any(ask.world.rights.may(ask.principal, ask.application, record, a) for a in actions):
         raise Refused(empty(403))
     return record
@@ -68,7 +69,7 @@ def shown(ask: Ask, record: Record, links: tuple[str, ...] = (PLATFORM,)) -> dic
 
 
 def _again(ask: Ask, links: tuple[str, ...] = (PLATFORM,)) -> Response:
-    return json_answer(shown(ask, _find(ask), links))
+    return json_answer(shown(ask, find_stored(ask), links))
 
 
 async def get_instance(ask: Ask) -> Response:
@@ -86,14 +87,18 @@ async def delete_instance(ask: Ask) -> Response:
 
 
 async def get_events(ask: Ask) -> Response:
-    """Return the instance's events, filtered by type and time."""
+    """Return the instance's events, filtered by type and time; the time counts when both its ends are given."""
     record = _permitted(ask, "read")
     kinds = {k.lower() for k in ask.request.query_params.getlist("eventTypes") for k in k.split(",") if k}
-    begin, end = ask.query.get("from", ""), ask.query.get("to", "9999")
+    begin, end = ask.query.get("from"), ask.query.get("to")
+    try:
+        span = (when(begin), when(end)) if begin and end else None
+    except ValueError:
+        return json_answer(NO_TIME_SPAN, 400)
     events = [
         e
         for e in ask.world.store.events(record["guid"])
-        if (not kinds or e["eventType"].lower() in kinds) and begin <= e["created"] <= end
+        if (not kinds or e["eventType"].lower() in kinds) and (span is None or span[0] <= when(e["created"]) <= span[1])
     ]
     return json_answer({"instanceEvents": events})
 
@@ -122,36 +127,43 @@ async def get_content(ask: Ask) -> Response:
     record = _permitted(ask, "read")
     element = ask.world.instances.element(record["guid"], ask.values["element"])
     if element is None:
-        return default_problem(404, JSON)
+        return json_answer(f"Unable to find any data element with id: {ask.values['element'].lower()}.", 404)
     ask.world.instances.mark_read(element, ask.principal, record["org"])
     return file_answer(element, ask.world.store.content(element["id"]))
 
 
-def _body(ask: Ask) -> dict[str, Any]:
-    try:
-        document = json.loads(ask.body.decode("utf-8-sig"))
-    except ValueError as exc:
-        errors = {"": [f"The body could not be read: {exc}"]}
-        title = "One or more validation errors occurred."
-        raise Refused(default_problem(400, JSON, title=title, errors=errors)) from exc
-    return document if isinstance(document, dict) else {}
+def body_object(ask: Ask) -> dict[str, Any]:
+    """Return the body, which must be a JSON object.
+
+    :raises Refused: 415 for another media type, 400 for anything else.
+    """
+    if not sent_as_json(ask):
+        raise Refused(default_problem(415, JSON))
+    document = json_body(ask, JSON)
+    if not isinstance(document, dict):
+        raise not_valid({"": ["A non-empty request body is required."]})
+    return document
 
 
-def _allowed_to_move(ask: Ask) -> Record:
-    record = _find(ask)
+def allowed_to_move(ask: Ask) -> Record:
+    """Return the instance of the path to who may end its task or reject it.
+
+    :raises Refused: 403.
+    """
+    record = find_stored(ask)
     task = (record["process"] or {}).get("currentTask")
     actions = actions_to_leave(task["altinnTaskType"]) if task else ("write",)
     return _permitted(ask, *actions, "reject")
 
 
 async def _put_map(ask: Ask, member: str, target: str) -> Response:
-    record = _allowed_to_move(ask)
-    given = _body(ask).get(member)
+    record = allowed_to_move(ask)
+    given = body_object(ask).get(member)
     if not isinstance(given, dict):
-        return json_answer(f"Missing parameter value: {member} is misformed or empty", 400)
+        return json_answer(f"Missing parameter value: {target} is misformed or empty", 400)
     merged = {**(record[target] or {}), **{str(k): str(v) for k, v in given.items() if v}}
     record[target] = merged or None
-    ask.world.instances.save(record, ask.principal)
+    ask.world.instances.save(record)
     return _again(ask, ())
 
 
@@ -165,14 +177,23 @@ async def put_values(ask: Ask) -> Response:
     return await _put_map(ask, "values", "dataValues")
 
 
+def no_label(wanted: Any) -> str:
+    """Return the refusal of a sub-status without a label; it shows what was read."""
+    shown = {"label": wanted.get("label"), "description": wanted.get("description")} if wanted is not None else None
+    return (
+        f"Invalid sub status: {json.dumps(shown, separators=(',', ':'))}."
+        " Substatus must be defined and include a label."
+    )
+
+
 async def put_substatus(ask: Ask) -> Response:
     """Set the sub-status; the service owner only."""
-    record, wanted = _find(ask), _body(ask)
+    wanted = body_object(ask)
+    if not wanted.get("label"):
+        return json_answer(no_label(wanted), 400)
+    record = find_stored(ask)
     if ask.principal.org_code != record["org"]:
         return empty(403)
-    if not wanted.get("label"):
-        text = f"Invalid sub status: {json.dumps(wanted)}. Substatus must be defined and include a label."
-        return json_answer(text, 400)
     ask.world.set_substatus(record, ask.principal, wanted)
     return _again(ask)
 
@@ -180,11 +201,11 @@ async def put_substatus(ask: Ask) -> Response:
 async def put_read_status(ask: Ask) -> Response:
     """Set the read status."""
     record = _permitted(ask, "read")
-    wanted = ask.query.get("status", "").lower()
-    known = [name.lower() for name in READ_STATUS]
-    if wanted not in known:
-        return json_answer(f"Invalid read status: {wanted}. Accepted types include: {', '.join(known)}", 400)
-    record["status"] = record["status"] | {"readStatus": known.index(wanted)}
+    wanted = ask.query.get("status", "")
+    known = [name.lower() for name in READ_STATUS] + [str(number) for number in range(len(READ_STATUS))]
+    if wanted.lower() not in known:
+        return json_answer(f"Invalid read status: {wanted}. Accepted types include: {', '.join(READ_STATUS)}", 400)
+    record["status"] = record["status"] | {"readStatus": known.index(wanted.lower()) % len(READ_STATUS)}
     ask.world.instances.save(record)
     return _again(ask)
 
@@ -194,29 +215,3 @@ async def complete(ask: Ask) -> Response:
     record = _permitted(ask, "complete")
     ask.world.confirm_complete(record, ask.principal)
     return _again(ask)
-
-
-async def post_lock(ask: Ask) -> Response:
-    """Take the instance's lock for a number of seconds."""
-    record = _allowed_to_move(ask)
-    seconds = _body(ask).get("ttlSeconds")
-    if not isinstance(seconds, int) or not 0 <= seconds <= 300:
-        return default_problem(400, JSON, detail="TtlSeconds must be between 0 and 300.")
-    token = ask.world.locks.acquire(record["guid"], seconds)
-    if token is None:
-        return default_problem(409, JSON, detail="Lock is already held for this instance.")
-    return json_answer({"lockToken": token})
-
-
-async def patch_lock(ask: Ask) -> Response:
-    """Give the lock another time; 0 seconds release it."""
-    record = _find(ask)
-    token = ask.header("Altinn-Storage-Lock-Token")
-    seconds = _body(ask).get("ttlSeconds")
-    if not token:
-        return empty(401)
-    if not isinstance(seconds, int) or not 0 <= seconds <= 300:
-        return default_problem(400, JSON, detail="TtlSeconds must be between 0 and 300.")
-    if not ask.world.locks.change(record["guid"], token, seconds):
-        return default_problem(409, JSON, detail="The lock is not held with this token.")
-    return empty(204)

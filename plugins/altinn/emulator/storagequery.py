@@ -29,7 +29,18 @@ OPERATORS: dict[str, Callable[[datetime, datetime], bool]] = {
 
 
 class QueryError(ValueError):
-    """A parameter cannot be used; the text is what Storage would say."""
+    """A parameter cannot be used; the text is what Storage would say.
+
+    :ivar parameter: its name when it is model binding that refuses it, None when Storage's own code does.
+    """
+
+    def __init__(self, text: str, parameter: str | None = None) -> None:
+        super().__init__(text)
+        self.parameter = parameter
+
+
+def _unbindable(value: str, name: str) -> QueryError:
+    return QueryError(f"The value '{value}' is not valid for {name}.", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,16 @@ def when(text: str) -> datetime:
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 
+def utc_stamp(text: str) -> str:
+    """Return a date as .NET writes it, in UTC and without zeros at the end of a fraction.
+
+    :raises ValueError: it is no date.
+    """
+    read = when(text)
+    fraction = f".{read:%f}".rstrip("0").rstrip(".")
+    return f"{read:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
 def _date_of(record: Record, key: str) -> str | None:
     holder = (record["process"] or {}) if key == "process.ended" else record
     found = holder.get(MEMBERS[key])
@@ -80,10 +101,18 @@ def _date_filter(key: str, expression: str) -> Callable[[Record], bool]:
     return fits
 
 
-def _flag_filter(key: str, value: str) -> Callable[[Record], bool]:
+def _flag(name: str, value: str) -> bool:
+    """Read a boolean.
+
+    :raises QueryError: it is none.
+    """
     if value.lower() not in ("true", "false"):
-        raise QueryError(f"The value '{value}' is not valid.")
-    wanted = value.lower() == "true"
+        raise _unbindable(value, name)
+    return value.lower() == "true"
+
+
+def _flag_filter(key: str, name: str, value: str) -> Callable[[Record], bool]:
+    wanted = _flag(name, value)
     if key == "process.iscomplete":
         return lambda record: bool((record["process"] or {}).get("ended")) == wanted
     name = {
@@ -137,9 +166,9 @@ def filters_of(pairs: Iterable[tuple[str, str]], org: str | None) -> list[Callab
         if key in DATES:
             found.append(_date_filter(key, value))
         elif key in FLAGS:
-            found.append(_flag_filter(key, value))
+            found.append(_flag_filter(key, name, value))
         elif key == "confirmed" and org:
-            found.append(_confirmed_filter(org, value.lower() == "true"))
+            found.append(_confirmed_filter(org, _flag(name, value)))
         else:
             simple = _simple_filter(key, value)
             if simple is not None:
@@ -153,8 +182,8 @@ def page_of(records: list[Record], query: dict[str, str]) -> Page:
     :raises QueryError: size, order or continuation token that cannot be read.
     """
     size = query.get("size", str(PAGE))
-    if not size.isdigit() or not int(size):
-        raise QueryError(f"The value '{size}' is not valid for size.")
+    if not size.isdigit() or not 0 < int(size) < 2**31:
+        raise _unbindable(size, "size")
     order = query.get("order", "desc:lastChanged").lower()
     if order not in ("asc:lastchanged", "desc:lastchanged"):
         raise QueryError(f"Invalid order expression: {order}")

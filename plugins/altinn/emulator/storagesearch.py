@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
-from altinn.emulator.answers import JSON, default_problem, empty, json_answer
+from altinn.emulator.answers import empty, json_answer
 from altinn.emulator.guards import Refused
+from altinn.emulator.requestbody import not_valid
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.storageapi import BASE, shown
 from altinn.emulator.storagequery import Page, QueryError, filters_of, first_token, page_of, shown_to_end_users
@@ -39,9 +40,7 @@ def _owner(ask: Ask) -> int | None:
         )
     if party is not None:
         if not party.isdigit():
-            errors = {"instanceOwner.partyId": [f"The value '{party}' is not valid."]}
-            title = "One or more validation errors occurred."
-            raise Refused(default_problem(400, JSON, title=title, errors=errors))
+            raise not_valid({"instanceOwner.partyId": [f"The value '{party}' is not valid for instanceOwner.partyId."]})
         return int(party)
     if not header:
         return None
@@ -127,6 +126,8 @@ async def query(ask: Ask) -> Response:
     try:
         page = _page(ask, owner)
     except QueryError as exc:
+        if exc.parameter is not None:
+            raise not_valid({exc.parameter: [str(exc)]}) from exc
         return json_answer(str(exc), 400)
     for record in page.records:
         app = ask.world.apps.get(record["appId"].lower())

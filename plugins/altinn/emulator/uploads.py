@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from altinn.emulator.metadata import DataType
-from altinn.emulator.multipartbody import filename_of, parameters
+from altinn.emulator.multipartbody import disposition_of, filename_of
 
 OCTET_STREAM = "application/octet-stream"
 FORBIDDEN = set('"<>|:*?\\/') | {chr(n) for n in range(32)}
@@ -49,8 +49,12 @@ def mime_types(filename: str) -> tuple[str, ...]:
 
 def stored_name(filename: str) -> str:
     """Return a file name as it ends up in Storage: cleaned by the app, then URL-decoded twice."""
-    cleaned = "".join("_" if c in FORBIDDEN else c for c in filename.strip().strip('"'))
-    return unquote_plus(unquote_plus(cleaned))
+    return twice_decoded("".join("_" if c in FORBIDDEN else c for c in filename.strip('"')))
+
+
+def twice_decoded(filename: str) -> str:
+    """Return a file name as Storage reads it: a plus is a space, and what is encoded twice is decoded twice."""
+    return unquote_plus(unquote_plus(filename))
 
 
 def _invalid(code: str, text: str) -> Fault:
@@ -58,11 +62,16 @@ def _invalid(code: str, text: str) -> Fault:
 
 
 def disposition_name(disposition: str | None) -> str | None:
-    """Return the file name that a request's Content-Disposition carries."""
+    """Return the file name that a new element's Content-Disposition carries."""
     name = filename_of(disposition) if disposition else None
-    if name is None and disposition and disposition.lower().startswith("filename"):
-        name = parameters(f";{disposition}").get("filename")
-    return name.strip().strip('"') if name else None
+    return name.strip('"') if name else None
+
+
+def replaced_name(disposition: str | None) -> str | None:
+    """Return the name that a replaced file gets: the plain `filename`, as it was sent; None without one."""
+    found = disposition_of(disposition) if disposition else None
+    name = (found or {}).get("filename")
+    return twice_decoded(name) if name else None
 
 
 def check_headers(data_type: DataType, disposition: str | None, content_type: str | None, length: int) -> Fault | None:
@@ -76,7 +85,7 @@ def check_headers(data_type: DataType, disposition: str | None, content_type: st
         return _invalid("DataElementTooLarge", f"Binary attachment exceeds limit of {data_type.max_bytes}")
     filename = disposition_name(disposition)
     if not filename:
-        return _invalid("MissingFileName", "Content-Disposition header must contain a filename")
+        return _invalid("MissingFileName", "The Content-Disposition header must contain a valid filename")
     if "." not in filename:
         text = f"Invalid format for filename: {filename}. Filename is expected to end with '.{{filetype}}'."
         return _invalid("InvalidFileNameFormat", text)
@@ -93,13 +102,19 @@ def _check_type(data_type: DataType, filename: str, content_type: str | None) ->
             " Please fix header or upload another file."
         )
         return _invalid("InvalidFileNameFormat", text)
-    if content_type not in data_type.content_types and OCTET_STREAM not in data_type.content_types:
+    allowed = {kind.lower() for kind in data_type.content_types}
+    if content_type.lower() not in allowed and OCTET_STREAM not in data_type.content_types:
         text = (
-            f"Invalid content type: {content_type}. Please try another file. Permitted content types include: "
-            f"{', '.join(data_type.content_types)}"
+            f"Invalid content type: {_shown(content_type, fitting)}. Please try another file."
+            f" Permitted content types include: {', '.join(data_type.content_types)}"
         )
         return _invalid("ContentTypeNotAllowed", text)
     return None
+
+
+def _shown(content_type: str, fitting: tuple[str, ...]) -> str:
+    """Return the type that a refusal names: the one of the file's extension."""
+    return content_type if content_type in fitting else fitting[0]
 
 
 def may_contribute(data_type: DataType, org_code: str | None, org_number: str | None) -> bool:

@@ -36,6 +36,7 @@ class Workflow:
 
     :param target: the task or end event that it leads to; None when it creates the first task's data.
     :param steps: names, each with the number of steps that Altinn's engine has completed before it.
+    :param read_status: of the instance as the app read it before the transition began; the commit writes it back.
     :param at: index of the step that is next.
     """
 
@@ -49,6 +50,7 @@ class Workflow:
     steps: list[list[Any]]
     total: int
     started: str
+    read_status: int
     at: int = 0
     failed: bool = False
     retries: int = 0
@@ -132,6 +134,7 @@ class WorkflowEngine:
             steps=[list(s) for s in steps],
             total=TOTALS[steps],
             started=self._world.clock.stamp().replace("Z", "+00:00"),
+            read_status=record["status"]["readStatus"],
             prefill=prefill or {},
         )
         self._save(workflow)
@@ -228,6 +231,8 @@ class WorkflowEngine:
             engine.commit_end(app, record, who, workflow.target, workflow.action)
         else:
             engine.commit_task(app, record, who, workflow.target, workflow.action)
+        record["status"]["readStatus"] = workflow.read_status
+        self._world.instances.save(record)
 
     def _service(self, workflow: Workflow, app: AppFolder, record: Record) -> None:
         task = app.process.tasks[workflow.target]

@@ -18,12 +18,12 @@ from altinn.emulator.expressions import evaluate, parse_expression
 from altinn.emulator.identity import Principal
 from altinn.emulator.metadata import DataType
 from altinn.emulator.multipartbody import MultipartError, filename_of, split_parts
-from altinn.emulator.negotiation import prefers_xml
+from altinn.emulator.negotiation import form_media_type
 from altinn.emulator.parties import load_register
 from altinn.emulator.processmoves import NoWay, next_element
 from altinn.emulator.rights import Rights
 from altinn.emulator.storagequery import page_of, when
-from altinn.emulator.uploads import check_headers, stored_name
+from altinn.emulator.uploads import check_headers, replaced_name, stored_name
 
 APPS = load_apps([world_module.OWN_APPS / "ttd"], Settings(), 8)
 RIGHTS = Rights(load_register())
@@ -74,6 +74,12 @@ def data_type(**members: object) -> DataType:
         ("attachment; filename=a", "application/pdf", 1, "InvalidFileNameFormat"),
         ("attachment; filename=a.txt", "application/pdf", 1, "InvalidFileNameFormat"),
         ("attachment; filename=a.txt", "text/plain", 1, "ContentTypeNotAllowed"),
+        ("attachment; filename=a b.pdf", "application/pdf", 1, "MissingFileName"),
+        ("attachment; filename=", "application/pdf", 1, "MissingFileName"),
+        ("filename=a.pdf", "application/pdf", 1, "MissingFileName"),
+        ('attachment; filename="a"b.pdf"', "application/pdf", 1, "MissingFileName"),
+        ("attachment; filename=a.pdf;", "application/pdf", 1, "MissingFileName"),
+        ("", "application/pdf", 1, "MissingFileName"),
     ],
 )
 def test_uploads_keep_their_data_types_rules(
@@ -91,7 +97,27 @@ def test_xml_files_may_be_called_by_either_type() -> None:
 
 def test_file_names_are_decoded_twice() -> None:
     assert stored_name("a+b%2541.pdf") == "a bA.pdf"
-    assert filename_of("attachment; filename=x.txt; filename*=UTF-8''%C3%A5.txt") == "å.txt"
+    assert stored_name("a/b:c.pdf") == "a_b_c.pdf"
+
+
+@pytest.mark.parametrize(
+    ("disposition", "new", "replaced"),
+    [
+        ("attachment; filename=x.txt; filename*=UTF-8''%C3%A5.txt", "å.txt", "x.txt"),
+        ("attachment; filename*=iso-8859-1'no'%E6.txt", "æ.txt", None),
+        ("attachment; filename*=nothing; filename=b.txt", "b.txt", "b.txt"),
+        ("attachment; filename*=moon''a.txt; filename=b.txt", "b.txt", "b.txt"),
+        ('form-data; name="x"; filename="a+%41.txt"', "a+%41.txt", "a A.txt"),
+        ('attachment; filename="a\\b.txt"', "a\\b.txt", "a\\b.txt"),
+        ('attachment; filename="=?utf-8?B?w6YudHh0?="', "æ.txt", "æ.txt"),
+        ('attachment; filename="=?utf-8?B?w?="', "=?utf-8?B?w?=", "=?utf-8?B?w?="),
+        ("attachment", None, None),
+    ],
+)
+def test_a_new_element_is_named_by_either_parameter_a_replaced_one_by_the_plain(
+    disposition: str, new: str | None, replaced: str | None
+) -> None:
+    assert (filename_of(disposition), replaced_name(disposition)) == (new, replaced)
 
 
 @given(st.lists(st.tuples(st.from_regex(r"[a-z]{1,8}", fullmatch=True), st.binary(max_size=50)), max_size=4))
@@ -164,18 +190,22 @@ def test_dates_are_read_with_and_without_a_zone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("accept", "xml"),
+    ("accept", "kind"),
     [
-        ("application/xml", True),
-        ("application/json", False),
-        ("*/*", False),
-        ("", False),
-        ("text/html, application/xml;q=0.9, */*;q=0.8", True),
-        ("application/xml;q=0.5, application/json", False),
+        ("application/xml", "application/xml"),
+        ("text/xml", "text/xml"),
+        ("application/json", "application/json"),
+        ("*/*", "application/json"),
+        ("", "application/json"),
+        ("text/html, application/xml;q=0.9, */*;q=0.8", "application/json"),
+        ("text/html, application/xml;q=0.9", "application/xml"),
+        ("application/xml;q=0.5, application/json", "application/json"),
+        ("text/csv", "application/json"),
+        ("application/xml;q=much", "application/xml"),
     ],
 )
-def test_the_better_liked_kind_of_form_is_answered(accept: str, xml: bool) -> None:
-    assert prefers_xml(accept) is xml
+def test_a_form_is_answered_in_the_better_liked_kind_but_as_json_to_who_takes_anything(accept: str, kind: str) -> None:
+    assert form_media_type(accept) == kind
 
 
 def test_time_only_goes_forward_and_never_stands_still() -> None:
