@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
+import json
 import socket
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvicorn
 
 from altinn.emulator.faults.dropped_connection import ResettingConnections
 from altinn.emulator.faults.fault_script import FaultScript
 from altinn.emulator.service import build_service
+from altinn.emulator.store import Record
 from altinn.emulator.world import Options, World
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+T = TypeVar("T")
 
 STOP_SECONDS = 10.0
 TICK_SECONDS = 0.1
@@ -76,6 +81,40 @@ class Emulator:
     def faults(self) -> FaultScript:
         """The script of what goes wrong; see docs/emulator-faults.md for the names."""
         return self.world.faults
+
+    def connection(self, **extra: Any) -> str:
+        """Return an Airflow connection to this emulator as JSON, for the variable `AIRFLOW_CONN_...`.
+
+        It logs in as LocalTest's user 1337, who may file for herself and for the organisation 897069650.
+
+        :param extra: further fields of the connection, or other values of these.
+        """
+        fields = {"environment": "local", "auth_mode": "localtest", "test_user_id": "1337", **extra}
+        return json.dumps({"conn_type": "altinn", "host": self.base_url, "extra": fields})
+
+    def filings(self) -> list[Record]:
+        """Return everything that authorities have received, oldest first, deleted instances included."""
+
+        def read() -> list[Record]:
+            self.world.run_due()
+            return self.world.store.filings()
+
+        return self._server.do(read)
+
+    def journal(self) -> list[Record]:
+        """Return every request so far, oldest first: method, path, status, instance, fault."""
+        return self._server.do(self.world.store.journal)
+
+    def advance(self, seconds: float) -> None:
+        """Move simulated time forward, and do what becomes due.
+
+        :raises ValueError: when `seconds` is negative.
+        """
+        self._server.do(lambda: self.world.advance(seconds))
+
+    def reset(self) -> None:
+        """Return to the state of the first start; faults are cleared too."""
+        self._server.do(self.world.reset)
 
     def start(self) -> Emulator:
         """Start serving in a thread of its own."""
@@ -167,6 +206,21 @@ class _Server(uvicorn.Server):
         while (self.server_state.connections or self.server_state.tasks) and waited < GRACE_SECONDS:
             await asyncio.sleep(GRACE_STEP)
             waited += GRACE_STEP
+
+    def do(self, what: Callable[[], T]) -> T:
+        """Have something done between two steps of the server, from another thread; its errors come out as they are."""
+        if self._loop is None:
+            raise RuntimeError("the emulator is not running: use it in a with statement, or call start()")
+        done: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def act() -> None:
+            try:
+                done.set_result(what())
+            except Exception as exc:
+                done.set_exception(exc)
+
+        self._loop.call_soon_threadsafe(act)
+        return done.result(STOP_SECONDS)
 
     def end(self) -> None:
         """Tell the server, from another thread, to end."""
