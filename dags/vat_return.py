@@ -215,9 +215,9 @@ with DAG(
         content = {file["data_type"]: storage_path(file["path"]).read_bytes() for file in files}
 
         verdict = vat.verdict(found, vat.read_validation_result(content[vat.VALIDATION_RESULT]))
-        if verdict.outcome == "rejected":
+        if verdict.state == "rejected":
             raise AltinnRejectedError(f"{instance_id}: {verdict.reason}", [instance_id], verdict.codes)
-        if verdict.outcome != "accepted":
+        if verdict.state != "accepted":
             raise AltinnUnknownOutcomeError(f"{instance_id}: {verdict.reason}", [instance_id])
 
         payment = vat.read_payment_information(content[vat.PAYMENT_INFORMATION])
@@ -233,7 +233,7 @@ with DAG(
             "app": params["app"],
             "period": params["period"],
             "organisation_number": params["organisation_number"],
-            "outcome": verdict.outcome,
+            "outcome": verdict.state,
             "reason": verdict.reason,
             "already_filed": bool(delivered_before),
             "documents": filed,

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = [ROOT / "include/schemas/skatteetaten-mva", ROOT / "tests/data/skatteetaten-mva"]
+FOLDERS = [
+    ROOT / "include/schemas/skatteetaten-mva",
+    ROOT / "include/schemas/skatteetaten-skattemelding",
+    ROOT / "include/samples/skatteetaten-skattemelding",
+    ROOT / "tests/data/skatteetaten-mva",
+]
 ROW = re.compile(r"^\| `(?P<file>[^`]+)` \| .*\| `(?P<sha256>[0-9a-f]{64})` \|$", re.MULTILINE)
 
 

@@ -7,8 +7,10 @@ company's own Maskinporten login is refused by the app's policy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import Any
 
+from altinn.authorities.authority import Authority, Step
 from altinn.authorities.vat_envelope import Envelope, EnvelopeFile, build_envelope, read_envelope
 from altinn.authorities.vat_feedback import (
     PaymentInformation,
@@ -18,12 +20,14 @@ from altinn.authorities.vat_feedback import (
 )
 from altinn.authorities.vat_periods import VatPeriod
 from altinn.authorities.vat_return import CATEGORIES, VatReturn, check_return_matches, read_return
-from altinn.exceptions import AltinnConfigurationError
+from altinn.exceptions import AltinnError
 from altinn.protocol.model import Instance
+from altinn.protocol.outcome import ACCEPTED, REJECTED, UNKNOWN, WAITING_FOR_AUTHORITY, Awaited, Outcome
 
 __all__ = [
     "APP_IDS",
     "ATTACHMENT",
+    "AUTHORITY",
     "CATEGORIES",
     "ENVELOPE",
     "PAYMENT_INFORMATION",
@@ -39,8 +43,6 @@ __all__ = [
     "ValidationResult",
     "VatPeriod",
     "VatReturn",
-    "Verdict",
-    "app_id",
     "build_envelope",
     "check_return_matches",
     "read_envelope",
@@ -89,37 +91,9 @@ SCHEMAS = {
 _RECEIVED = "Mottatt"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Where a filed return stands with Skatteetaten.
-
-    :param outcome: "accepted", "rejected", "waiting", or "unknown", which a person has to look at.
-    :param reason: for people.
-    :param codes: the authority's codes, each with its words.
-    """
-
-    outcome: str
-    reason: str
-    codes: tuple[str, ...] = ()
-
-
-def app_id(environment: str) -> str:
-    """Return the id of the VAT app in an environment.
-
-    :raises AltinnConfigurationError: Skatteetaten has no VAT app there.
-    """
-    try:
-        return APP_IDS[environment]
-    except KeyError as exc:
-        known = ", ".join(APP_IDS)
-        raise AltinnConfigurationError(
-            f"Skatteetaten has no VAT app in the environment {environment!r}; it has one in {known}"
-        ) from exc
-
-
 def verdict(
     instance: Instance, validation: ValidationResult | None, *, feedback_provided: bool | None = None
-) -> Verdict:
+) -> Outcome:
     """Decide from a fresh read of the instance whether Skatteetaten has accepted the return.
 
     Accepted needs all three: the process ended or the feedback provided, every receipt present, and a validation
@@ -130,25 +104,69 @@ def verdict(
     """
     if validation is not None and validation.status == "invalid":
         reason = f"Skatteetaten found the return invalid ({validation.stated})"
-        return Verdict("rejected", reason, validation.codes or (validation.stated,))
+        return Outcome(REJECTED, reason, validation.codes or (validation.stated,))
     if not (instance.process.is_ended or feedback_provided):
-        return Verdict(
-            "waiting", f"the instance is at {instance.process.where}, Skatteetaten's feedback is not there yet"
+        return Outcome(
+            WAITING_FOR_AUTHORITY,
+            f"the instance is at {instance.process.where}, Skatteetaten's feedback is not there yet",
         )
     missing = [name for name in RECEIPT_TYPES if not instance.of_type(name)]
     if missing:
-        return Verdict("waiting", f"Skatteetaten has not yet added {', '.join(missing)}")
+        return Outcome(WAITING_FOR_AUTHORITY, f"Skatteetaten has not yet added {', '.join(missing)}")
     return _judged(instance, validation)
 
 
-def _judged(instance: Instance, validation: ValidationResult | None) -> Verdict:
+def _judged(instance: Instance, validation: ValidationResult | None) -> Outcome:
     """Decide once all that Skatteetaten adds is there."""
     if validation is None:
-        return Verdict("unknown", f"the {VALIDATION_RESULT} is there but has not been read")
+        return Outcome(UNKNOWN, f"the {VALIDATION_RESULT} is there but has not been read")
     if validation.status == "unknown":
-        return Verdict(
-            "unknown", f"the {VALIDATION_RESULT} has a status that is not published: {validation.stated[:60]!r}"
+        return Outcome(
+            UNKNOWN, f"the {VALIDATION_RESULT} has a status that is not published: {validation.stated[:60]!r}"
         )
     if instance.substatus not in ("", _RECEIVED):
-        return Verdict("unknown", f"the instance's sub-status is {instance.substatus[:60]!r} instead of {_RECEIVED!r}")
-    return Verdict("accepted", f"Skatteetaten has received the return ({validation.stated})", validation.codes)
+        return Outcome(UNKNOWN, f"the instance's sub-status is {instance.substatus[:60]!r} instead of {_RECEIVED!r}")
+    return Outcome(ACCEPTED, f"Skatteetaten has received the return ({validation.stated})", validation.codes)
+
+
+class VatReturns(Authority):
+    """The VAT return. Each step is a machine's, with the login of a person who holds a signing role."""
+
+    name = "Skatteetaten"
+    app_ids = APP_IDS
+    steps = (Step("data", "write"), Step("confirmation", "confirm"))
+    receipt_types = RECEIPT_TYPES
+    period_type = ENVELOPE
+
+    def awaited(self) -> Awaited:
+        """Return the validation result: a rejected return gets no receipt."""
+        return Awaited((VALIDATION_RESULT,))
+
+    def verdict(self, instance: Instance, documents: Mapping[str, bytes]) -> Outcome:
+        """Decide from the validation result and the receipts."""
+        content = documents.get(VALIDATION_RESULT)
+        return verdict(instance, None if content is None else read_validation_result(content))
+
+    def results(self, documents: Mapping[str, bytes]) -> dict[str, Any]:
+        """Return how to pay, and what Skatteetaten found."""
+        found: dict[str, Any] = {}
+        if PAYMENT_INFORMATION in documents:
+            found["payment"] = read_payment_information(documents[PAYMENT_INFORMATION]).as_json()
+        if VALIDATION_RESULT in documents:
+            result = read_validation_result(documents[VALIDATION_RESULT])
+            found["validation"] = {
+                "status": result.status,
+                "stated": result.stated,
+                "issues": [issue.as_json() for issue in result.issues],
+            }
+        return found
+
+    def period_of(self, content: bytes) -> str | None:
+        """Return the period that the envelope names; None while nobody has filled it in."""
+        try:
+            return read_envelope(content).period.name
+        except AltinnError:
+            return None
+
+
+AUTHORITY = VatReturns()

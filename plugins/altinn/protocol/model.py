@@ -136,7 +136,7 @@ class Instance:
 
     :param stamps: `dataValues`; the filing key lives there.
     :param confirmed_by: service owners that have fetched what they need.
-    :param substatus: the service owner's label.
+    :param substatus: the service owner's label; `substatus_text` is its description.
     """
 
     id: InstanceId
@@ -153,6 +153,7 @@ class Instance:
     created: str
     last_changed: str
     app_url: str = field(default="", compare=False)
+    substatus_text: str = ""
 
     @classmethod
     def from_json(cls, value: object) -> Instance:
@@ -183,6 +184,7 @@ class Instance:
             created=_text(node.get("created")),
             last_changed=_text(node.get("lastChanged")),
             app_url=_text((node.get("selfLinks") or {}).get("apps")),
+            substatus_text=mask(_text((status.get("substatus") or {}).get("description"))),
         )
 
     def of_type(self, data_type: str) -> tuple[DataElement, ...]:

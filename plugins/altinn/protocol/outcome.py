@@ -1,11 +1,134 @@
-"""Where a filing stands, as far as every app tells: from its process and its elements."""
+"""Where a filing stands, as far as every app tells: from process, sub-status, confirmations and elements."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from altinn.exceptions import AltinnConfigurationError, AltinnRejectedError, AltinnUnknownOutcomeError
 from altinn.protocol.model import Instance, InstanceEvent
+
+DRAFT = "draft"
+WAITING_FOR_PERSON = "waiting_for_person"
+WAITING_FOR_AUTHORITY = "waiting_for_authority"
+SUBMITTED = "submitted"
+ACCEPTED = "accepted"
+REJECTED = "rejected"
+UNKNOWN = "unknown"
+STATES = (DRAFT, WAITING_FOR_PERSON, WAITING_FOR_AUTHORITY, SUBMITTED, ACCEPTED, REJECTED, UNKNOWN)
+"""A draft is still in the sender's hands; submitted means that the authority has it and no verdict is to be expected
+from the instance alone; unknown means that a person has to look."""
+
+PERSON_TASKS = ("confirmation", "signing", "payment")
+"""Types of tasks that somebody on the sender's side has to leave."""
+
+REJECTING_LABELS = frozenset({"avvist", "avslått", "underkjent", "ugyldig", "rejected", "refused", "invalid"})
+"""Sub-status labels that say no, whoever the authority is; compared without regard to case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Where a filing stands.
+
+    :param state: one of `STATES`.
+    :param reason: for people.
+    :param codes: the authority's own codes, each with its words.
+    """
+
+    state: str
+    reason: str
+    codes: tuple[str, ...] = ()
+
+    def require_accepted(self, instance_id: object) -> None:
+        """Return only if the authority has accepted.
+
+        :raises AltinnRejectedError: it has rejected; carries its codes.
+        :raises AltinnUnknownOutcomeError: anything else; says what.
+        """
+        if self.state == ACCEPTED:
+            return
+        if self.state == REJECTED:
+            listed = "".join(f"\n  {code}" for code in self.codes[:20])
+            more = f"\n  … and {len(self.codes) - 20} more" if len(self.codes) > 20 else ""
+            raise AltinnRejectedError(
+                f"{instance_id} was rejected: {self.reason}{listed}{more}", [str(instance_id)], self.codes
+            )
+        raise AltinnUnknownOutcomeError(
+            f"{instance_id} is not accepted ({self.state.replace('_', ' ')}): {self.reason}", [str(instance_id)]
+        )
+
+
+def standing(instance: Instance) -> Outcome:
+    """Say where an instance stands without knowing the authority: never accepted and never rejected."""
+    process = instance.process
+    if instance.is_hard_deleted or (instance.is_soft_deleted and not process.is_ended):
+        return Outcome(UNKNOWN, "the instance has been deleted")
+    if process.is_ended or instance.is_archived:
+        return Outcome(SUBMITTED, "the process has ended")
+    if process.task_type == "data" or not process.task_id:
+        return Outcome(DRAFT, f"not submitted: the instance is at {process.where}")
+    if process.task_type in PERSON_TASKS:
+        return Outcome(WAITING_FOR_PERSON, f"the instance is at {process.where}")
+    return Outcome(WAITING_FOR_AUTHORITY, f"the instance is at {process.where}")
+
+
+ACCEPTED_WHEN = ("ended", "confirmed", "receipt")
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptanceRule:
+    """What counts as accepted where the authority sends no document with a verdict.
+
+    :param accepted_when: "ended" (the process has ended), "confirmed" (and the service owner has confirmed that it has
+        fetched what it needs), or "receipt" (and every one of `receipt_types` is there).
+    :param receipt_types: data types that the authority adds.
+    :param accepted_labels: sub-status labels that go with an acceptance; when given, any other label is unknown.
+    :param rejected_labels: sub-status labels that mean a rejection.
+    """
+
+    accepted_when: str
+    receipt_types: tuple[str, ...] = ()
+    accepted_labels: frozenset[str] = frozenset()
+    rejected_labels: frozenset[str] = REJECTING_LABELS
+
+    def __post_init__(self) -> None:
+        if self.accepted_when not in ACCEPTED_WHEN:
+            raise AltinnConfigurationError(
+                f"accepted_when must be one of {', '.join(map(repr, ACCEPTED_WHEN))}, not {self.accepted_when!r}: it "
+                "says what this authority's acceptance looks like, and there is no default"
+            )
+        if self.accepted_when == "receipt" and not self.receipt_types:
+            raise AltinnConfigurationError("accepted_when='receipt' needs receipt_types: name the receipt's data type")
+
+    def awaited(self) -> Awaited:
+        """Return what a sender waits for."""
+        return Awaited(self.receipt_types, confirmed=self.accepted_when == "confirmed")
+
+    def outcome(self, instance: Instance) -> Outcome:
+        """Decide from a fresh read of the instance."""
+        label = instance.substatus.strip()
+        if label.casefold() in {one.casefold() for one in self.rejected_labels}:
+            said = instance.substatus_text.strip()
+            return Outcome(
+                REJECTED, f"the authority's sub-status is {label!r}", (f"{label}: {said}" if said else label,)
+            )
+        before = standing(instance)
+        if before.state != SUBMITTED:
+            return before
+        missing = self.awaited().missing(instance)
+        if missing:
+            return Outcome(WAITING_FOR_AUTHORITY, missing)
+        if label and self.accepted_labels and label.casefold() not in {one.casefold() for one in self.accepted_labels}:
+            return Outcome(UNKNOWN, f"the authority's sub-status is {label!r}, which is not known here")
+        return Outcome(ACCEPTED, _why_accepted(self, instance))
+
+
+def _why_accepted(rule: AcceptanceRule, instance: Instance) -> str:
+    if rule.accepted_when == "receipt":
+        return f"the process has ended and {', '.join(rule.receipt_types)} is there"
+    if rule.accepted_when == "confirmed":
+        return f"the process has ended and {', '.join(sorted(set(instance.confirmed_by)))} has confirmed"
+    return "the process has ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +136,11 @@ class Awaited:
     """What a sender waits for after the confirmation.
 
     :param receipt_types: data types that the authority adds.
+    :param confirmed: the service owner's complete confirmation as well.
     """
 
     receipt_types: tuple[str, ...] = ()
+    confirmed: bool = False
 
     def missing(self, instance: Instance) -> str:
         """Say what is not there yet; empty when all is."""
@@ -23,7 +148,11 @@ class Awaited:
         if not process.is_ended:
             return f"the instance is at {process.where}"
         absent = [name for name in self.receipt_types if not instance.of_type(name)]
-        return f"the process has ended, {', '.join(absent)} is not there yet" if absent else ""
+        if absent:
+            return f"the process has ended, {', '.join(absent)} is not there yet"
+        if self.confirmed and not instance.confirmed_by:
+            return "the process has ended, the service owner has not confirmed yet"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,21 +238,21 @@ def instance(*, ended: bool = True, without: tuple[str, ...] = (), label: str | 
 
 
 def test_the_published_finished_filing_is_accepted() -> None:
-    assert vat.verdict(Instance.from_json(FINISHED), FINE).outcome == "accepted"
+    assert vat.verdict(Instance.from_json(FINISHED), FINE).state == "accepted"
 
 
 def test_feedback_counts_before_the_process_has_ended() -> None:
-    assert vat.verdict(instance(ended=False), FINE, feedback_provided=True).outcome == "accepted"
+    assert vat.verdict(instance(ended=False), FINE, feedback_provided=True).state == "accepted"
 
 
 @pytest.mark.parametrize(
     ("filed", "validation", "outcome"),
     [
-        (instance(ended=False), None, "waiting"),
-        (instance(ended=False), FINE, "waiting"),
-        (instance(without=("kvittering",)), FINE, "waiting"),
-        (instance(without=("betalingsinformasjon",)), FINE, "waiting"),
-        (instance(without=("valideringsresultat",)), None, "waiting"),
+        (instance(ended=False), None, "waiting_for_authority"),
+        (instance(ended=False), FINE, "waiting_for_authority"),
+        (instance(without=("kvittering",)), FINE, "waiting_for_authority"),
+        (instance(without=("betalingsinformasjon",)), FINE, "waiting_for_authority"),
+        (instance(without=("valideringsresultat",)), None, "waiting_for_authority"),
         (instance(), None, "unknown"),
         (instance(), STRANGE, "unknown"),
         (instance(label="Avvist"), FINE, "unknown"),
@@ -263,7 +263,7 @@ def test_feedback_counts_before_the_process_has_ended() -> None:
 )
 def test_nothing_less_is_accepted(filed: Instance, validation: vat.ValidationResult | None, outcome: str) -> None:
     found = vat.verdict(filed, validation)
-    assert found.outcome == outcome
+    assert found.state == outcome
     assert found.reason
 
 
@@ -276,9 +276,32 @@ def test_waiting_names_what_is_missing() -> None:
     assert "kvittering" in vat.verdict(instance(without=("kvittering",)), FINE).reason
 
 
+def test_what_the_next_task_needs_is_plain_json() -> None:
+    names = ("betalingsinformasjon", "valideringsresultat")
+    results = vat.AUTHORITY.results({name: sample(f"feedback/{name}.xml") for name in names})
+    assert json.loads(json.dumps(results)) == results
+    assert set(results["payment"]) >= {"kid", "account", "amount", "due_date"}
+    assert results["validation"]["status"] == "ok"
+
+
+def test_a_rejected_return_is_waited_for_without_its_receipt() -> None:
+    filed = instance(without=("kvittering",), label="Avvist")
+    assert vat.AUTHORITY.awaited().missing(filed) == ""
+    found = vat.AUTHORITY.verdict(
+        filed, {"valideringsresultat": sample("invalid-real/doc-valideringsresultat-UGYLDIG.xml")}
+    )
+    assert found.state == "rejected"
+
+
+def test_the_period_is_read_from_the_envelope() -> None:
+    assert vat.AUTHORITY.period_of(sample("derived/konvolutt-kompensasjon-ns.xml")) == "2022-T5"
+    assert vat.AUTHORITY.period_of(b"<mvaMeldingInnsending/>") is None
+    assert vat.AUTHORITY.period_of(b"no XML") is None
+
+
 # ── the app ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_each_environment_has_its_app() -> None:
-    assert vat.app_id("tt02") == "skd/mva-melding-innsending-etm2"
-    assert vat.app_id("local") == vat.app_id("prod") == "skd/mva-melding-innsending-v1"
+    assert vat.AUTHORITY.app_id("tt02") == "skd/mva-melding-innsending-etm2"
+    assert vat.AUTHORITY.app_id("local") == vat.AUTHORITY.app_id("prod") == "skd/mva-melding-innsending-v1"
     with pytest.raises(AltinnConfigurationError, match="prod, tt02, local"):
-        vat.app_id("at22")
+        vat.AUTHORITY.app_id("at22")

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from altinn.exceptions import AltinnConfigurationError, AltinnRejectedError, AltinnUnknownOutcomeError
 from altinn.protocol.model import Instance, InstanceEvent
-from altinn.protocol.outcome import Awaited, Confirmation, who_confirmed
+from altinn.protocol.outcome import (
+    STATES,
+    AcceptanceRule,
+    Awaited,
+    Confirmation,
+    Outcome,
+    standing,
+    who_confirmed,
+)
 from tests.unit.protocol import recorded_answers as recorded
 
 DRAFT = Instance.from_json(recorded.APP)
@@ -24,6 +35,92 @@ ENDED = Instance.from_json({**recorded.APP, "process": recorded.ENDED})
 )
 def test_what_is_not_there_yet_is_named(types: tuple[str, ...], instance: Instance, missing: str) -> None:
     assert Awaited(types).missing(instance) == missing
+
+
+def at(task_type: str) -> dict[str, Any]:
+    """Return a process that stands in a task of this type."""
+    return {"started": "2026-01-01T00:00:00Z", "currentTask": {"elementId": "Task_9", "altinnTaskType": task_type}}
+
+
+def changed(**members: Any) -> Instance:
+    return Instance.from_json({**recorded.APP, **members})
+
+
+DELETED = {"isSoftDeleted": True}
+
+
+@pytest.mark.parametrize(
+    ("instance", "state"),
+    [
+        (DRAFT, "draft"),
+        (changed(process=None), "draft"),
+        (changed(process=at("confirmation")), "waiting_for_person"),
+        (changed(process=at("signing")), "waiting_for_person"),
+        (changed(process=at("feedback")), "waiting_for_authority"),
+        (changed(process=at("eFormidling")), "waiting_for_authority"),
+        (ENDED, "submitted"),
+        (changed(status=DELETED), "unknown"),
+        (changed(status=DELETED, process=recorded.ENDED), "submitted"),
+        (changed(status={"isHardDeleted": True}, process=recorded.ENDED), "unknown"),
+    ],
+)
+def test_without_the_authority_nothing_is_accepted(instance: Instance, state: str) -> None:
+    found = standing(instance)
+    assert found.state == state
+    assert found.reason
+
+
+def ended(label: str = "", text: str = "", confirmed: bool = False) -> Instance:
+    return changed(
+        process=recorded.ENDED,
+        status={"substatus": {"label": label, "description": text}} if label else {},
+        completeConfirmations=[{"stakeholderId": "skd"}] if confirmed else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "instance", "state"),
+    [
+        (AcceptanceRule("ended"), ended(), "accepted"),
+        (AcceptanceRule("ended"), DRAFT, "draft"),
+        (AcceptanceRule("ended"), ended("Behandles"), "accepted"),
+        (AcceptanceRule("ended"), ended("AVVIST"), "rejected"),
+        (AcceptanceRule("ended", rejected_labels=frozenset({"Nei"})), ended("nei"), "rejected"),
+        (AcceptanceRule("ended", accepted_labels=frozenset({"Mottatt"})), ended("mottatt"), "accepted"),
+        (AcceptanceRule("ended", accepted_labels=frozenset({"Mottatt"})), ended("Behandles"), "unknown"),
+        (AcceptanceRule("ended", accepted_labels=frozenset({"Mottatt"})), ended(), "accepted"),
+        (AcceptanceRule("confirmed"), ended(), "waiting_for_authority"),
+        (AcceptanceRule("confirmed"), ended(confirmed=True), "accepted"),
+        (AcceptanceRule("receipt", ("model",)), ended(), "accepted"),
+        (AcceptanceRule("receipt", ("model", "kvittering")), ended(), "waiting_for_authority"),
+        (AcceptanceRule("receipt", ("model",)), changed(process=at("feedback")), "waiting_for_authority"),
+    ],
+)
+def test_acceptance_is_what_the_rule_says(rule: AcceptanceRule, instance: Instance, state: str) -> None:
+    assert rule.outcome(instance).state == state
+
+
+def test_a_rejection_by_sub_status_has_the_authority_s_words() -> None:
+    rule = AcceptanceRule("ended")
+    assert rule.outcome(ended("Avvist", "R061: tidligere periode mangler")).codes == (
+        "Avvist: R061: tidligere periode mangler",
+    )
+
+
+@pytest.mark.parametrize(("when", "types"), [("", ()), ("always", ()), ("receipt", ())])
+def test_what_counts_as_accepted_must_be_said(when: str, types: tuple[str, ...]) -> None:
+    with pytest.raises(AltinnConfigurationError, match="accepted_when"):
+        AcceptanceRule(when, types)
+
+
+def test_only_an_acceptance_passes() -> None:
+    Outcome("accepted", "fine").require_accepted("1/a")
+    with pytest.raises(AltinnRejectedError, match="R061") as rejected:
+        Outcome("rejected", "no", ("R061: wrong",)).require_accepted("1/a")
+    assert rejected.value.codes == ("R061: wrong",)
+    for state in set(STATES) - {"accepted", "rejected"}:
+        with pytest.raises(AltinnUnknownOutcomeError, match="1/a is not accepted"):
+            Outcome(state, "why").require_accepted("1/a")
 
 
 def event(kind: str, task_type: str, actor: str, created: str) -> InstanceEvent:
