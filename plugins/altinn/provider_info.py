@@ -23,7 +23,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [{"integration-name": name, "python-modules": ["altinn.hooks.altinn_hook"]}],
         "operators": [{"integration-name": name, "python-modules": _modules("operators", _OPERATORS)}],
-        "sensors": [{"integration-name": name, "python-modules": ["altinn.sensors.feedback_sensor"]}],
+        "sensors": [{"integration-name": name, "python-modules": _modules("sensors", _SENSORS)}],
         "triggers": [{"integration-name": name, "python-modules": ["altinn.triggers.instance_trigger"]}],
         "extra-links": ["altinn.links.instance_link.AltinnInstanceLink"],
         "connection-types": [
@@ -38,6 +38,7 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
+_SENSORS = ("feedback_sensor", "process_sensor", "signature_sensor")
 _OPERATORS = ("delete_instance", "download_data", "instantiate", "process_next", "upload_data", "validate")
 
 

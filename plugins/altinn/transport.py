@@ -236,11 +236,13 @@ class AwaitingDriver:
     """Runs flows on an event loop. Tokens are fetched in a thread: their store blocks on a file lock.
 
     :param session: an `aiohttp.ClientSession`.
+    :param async_tokens: answers `NeedToken` on the event loop, instead of `tokens` in a thread.
     :param options: further arguments for every request (`proxy`, `ssl`).
     """
 
     session: aiohttp.ClientSession
     tokens: TokenSource = _no_tokens
+    async_tokens: Callable[[NeedToken], Awaitable[str]] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     report: Callable[[str], None] = _silent
@@ -266,6 +268,8 @@ class AwaitingDriver:
         if isinstance(step, HttpRequest):
             return await self._send(step)
         if isinstance(step, NeedToken):
+            if self.async_tokens is not None:
+                return await self.async_tokens(step)
             return await asyncio.to_thread(self.tokens, step)
         if isinstance(step, KeepRefreshToken):
             _no_keeper(step.refresh_token)

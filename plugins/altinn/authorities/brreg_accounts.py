@@ -14,7 +14,7 @@ from altinn.authorities.xml_fields import local_name
 from altinn.exceptions import AltinnError
 from altinn.protocol.model import Instance
 from altinn.protocol.outcome import AcceptanceRule, Awaited, Outcome
-from altinn.validation.xml_prescan import parse_xml
+from altinn.protocol.xml_prescan import parse_xml
 
 MAIN_FORM, SUB_FORM = "Hovedskjema", "Underskjema"
 ATTACHMENT, SUSTAINABILITY = "Vedlegg", "VedleggBaerekraft"

@@ -15,7 +15,7 @@ from altinn.authorities.xml_fields import local_name, unreadable
 from altinn.exceptions import AltinnError
 from altinn.protocol.model import Instance
 from altinn.protocol.outcome import ACCEPTED, REJECTED, UNKNOWN, AcceptanceRule, Awaited, Outcome
-from altinn.validation.xml_prescan import parse_xml
+from altinn.protocol.xml_prescan import parse_xml
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element

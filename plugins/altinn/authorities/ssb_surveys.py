@@ -14,7 +14,7 @@ from altinn.exceptions import AltinnError, AltinnInputError
 from altinn.periods import months
 from altinn.protocol.model import Instance
 from altinn.protocol.outcome import AcceptanceRule, Awaited, Outcome
-from altinn.validation.xml_prescan import parse_xml
+from altinn.protocol.xml_prescan import parse_xml
 
 _RULE = AcceptanceRule("ended")
 _KINDS = {"MND": "month", "KVRT": "quarter", "AAR": "year"}

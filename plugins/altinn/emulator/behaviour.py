@@ -224,6 +224,8 @@ class AppBehaviour:
     validator_name = "Altinn.App.logic.ModelValidator"
     #: False for an app whose rights nobody can delegate to a system user.
     accepts_system_users = True
+    #: Actions that no system user may be given, such as signing.
+    refused_to_system_users: frozenset[str] = frozenset()
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -269,6 +271,17 @@ class AppBehaviour:
 
     def on_due(self, case: Case, what: str) -> None:
         """Do scheduled work: the authority's assessment, a deadline."""
+
+    def decide(self, case: Case, accepted: bool, codes: Sequence[str]) -> None:
+        """Answer a filing as its authority, told so by `POST /_emulator/instances/{party}/{guid}/decide`.
+
+        :param codes: what is wrong, each as "code: words".
+        """
+        case.set_substatus("Mottatt" if accepted else "Avvist", "; ".join(codes))
+        case.set_outcome("accepted" if accepted else "rejected")
+        case.move_on()
+        if accepted:
+            case.confirm_completion()
 
     def routes(self) -> Sequence[ExtraRoute]:
         """Name the app's own paths below an instance."""

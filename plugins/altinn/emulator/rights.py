@@ -88,7 +88,8 @@ class Rights:
         self, who: Principal, app: AppFolder, party_id: int, action: str, place: tuple[str, str] | None
     ) -> Decision:
         if who.kind == "system_user":
-            return Decision(app.behaviour.accepts_system_users and self._system_user_may(who, party_id, action))
+            let = app.behaviour.accepts_system_users and action not in app.behaviour.refused_to_system_users
+            return Decision(let and self._system_user_may(who, party_id, action))
         subject = self._subject(who, party_id)
         if not subject:
             return Decision(False)

@@ -53,6 +53,13 @@ def _parser() -> argparse.ArgumentParser:
         help="shorter lives of tokens, in real time: maskinporten, altinn, idporten_access, idporten_refresh, "
         "idporten_authorization, idporten_code",
     )
+    parser.add_argument(
+        "--scan-delay",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="simulated seconds that a virus scan takes (default 0)",
+    )
     return parser
 
 
@@ -79,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             app_library=options.app_library,
             clients=_clients(options.clients),
             authority_delay=options.authority_delay,
+            scan_delay=options.scan_delay,
             lifetimes=Lifetimes.from_text(options.lifetimes),
         )
         logging.getLogger("altinn.emulator").info("serving on http://%s:%s", options.host, options.port)

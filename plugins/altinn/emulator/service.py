@@ -18,6 +18,7 @@ from altinn.emulator.approutes import app_route
 from altinn.emulator.appuploads import add_upload_routes
 from altinn.emulator.appvalidation import add_validation_routes
 from altinn.emulator.control import control_routes
+from altinn.emulator.control_people import people_routes
 from altinn.emulator.faults.fault_layer import FaultLayer
 from altinn.emulator.guards import Refused, check_scope
 from altinn.emulator.identity import identity_routes
@@ -142,6 +143,7 @@ def build_service(world: World) -> FaultLayer:
     routes = [
         *identity_routes(world.identity),
         *control_routes(world),
+        *people_routes(world),
         *overview_routes(world),
         Route("/{path:path}", Dispatcher(world).respond, methods=METHODS),
     ]

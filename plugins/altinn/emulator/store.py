@@ -160,6 +160,17 @@ class Store:
         self._db.execute("DELETE FROM due WHERE n = ?", (row[0],))
         return row[1], row[2]
 
+    def drop_due(self, guid: str, *, only: str | None = None, keep: str | None = None) -> None:
+        """Forget an instance's scheduled work.
+
+        :param only: forget this piece alone.
+        :param keep: keep pieces whose name begins so.
+        """
+        rows = self._db.execute("SELECT n, what FROM due WHERE guid = ?", (guid,)).fetchall()
+        for number, what in rows:
+            if (only is None or what == only) and not (keep and str(what).startswith(keep)):
+                self._db.execute("DELETE FROM due WHERE n = ?", (number,))
+
     def next_due(self) -> float | None:
         """Return when the next scheduled work is due."""
         row = self._db.execute("SELECT min(at) FROM due").fetchone()

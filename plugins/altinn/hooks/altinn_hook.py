@@ -101,23 +101,32 @@ class AltinnHook(BaseHook):
     @asynccontextmanager
     async def awaiting_driver(self) -> AsyncIterator[AwaitingDriver]:
         """Open a driver for an event loop; close it by leaving the block."""
+        async with self.awaiting_session() as (_settings, driver):
+            yield driver
+
+    @asynccontextmanager
+    async def awaiting_session(self, limit: int = 100) -> AsyncIterator[tuple[Settings, AwaitingDriver]]:
+        """Open a driver for an event loop, together with the checked connection it belongs to.
+
+        :param limit: TCP connections at the same time.
+        """
         import aiohttp
 
-        connection = await self.aget_connection(self.altinn_conn_id)
-        settings = self._settings_of(connection, await connection.aextra_dejson())
+        settings = await self.asettings()
         options: dict[str, Any] = {}
         proxy = settings.proxies.get("https") or settings.proxies.get("http")
         if proxy:
             options["proxy"] = proxy
         headers = {"User-Agent": settings.user_agent}
-        connector = aiohttp.TCPConnector(ssl=_ssl_of(settings.verify))
+        connector = aiohttp.TCPConnector(ssl=_ssl_of(settings.verify), limit=limit)
         async with aiohttp.ClientSession(headers=headers, trust_env=True, connector=connector) as client:
-            yield AwaitingDriver(
+            driver = AwaitingDriver(
                 session=client,
                 tokens=lambda need: self._token(settings, need),
                 options=options,
                 report=lambda line: self.log.info("%s", line),
             )
+            yield settings, driver
 
     async def asettings(self) -> Settings:
         """Return the checked connection, read without blocking the event loop."""

@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from altinn.sensors.feedback_sensor import AltinnFeedbackSensor
+from altinn.sensors.process_sensor import AltinnProcessSensor
+from altinn.sensors.signature_sensor import AltinnSignatureSensor
 
-__all__ = ["AltinnFeedbackSensor"]
+__all__ = ["AltinnFeedbackSensor", "AltinnProcessSensor", "AltinnSignatureSensor"]

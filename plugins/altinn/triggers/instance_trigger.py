@@ -1,32 +1,57 @@
-"""Waits until an instance has what its sender waits for; GET only."""
+"""Waits until an instance has come to what its sender waits for; GET only."""
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from altinn.exceptions import AltinnError
-from altinn.hooks.altinn_hook import AltinnHook
+from altinn.exceptions import AltinnError, AltinnHttpError
 from altinn.protocol.identifiers import InstanceId
-from altinn.protocol.outcome import Awaited
-from altinn.protocol.session import Session
-from altinn.protocol.storage_api import Storage
+from altinn.protocol.session import RepeatRules, Session
+from altinn.protocol.waiting import DONE, STOPPED, WAITING, Progress, WaitFor
 from altinn.retries import is_worth_a_retry
+from altinn.triggers.shared_session import kept_open, shared_session
+
+_GROWTH = 3.0
+_JITTER = 0.15
+_LONGEST_ASKED = 3600.0
+"""Seconds of a `Retry-After` that are obeyed."""
+
+_ONCE = Session(RepeatRules(attempts=1))
+"""The next look is the repeat: nobody else waits for this one's turn meanwhile."""
+
+
+def pause(waited: float, first: float, longest: float, chance: float = 0.5) -> float:
+    """Return the seconds until the next look.
+
+    Grows with the time that has been waited already, so that a restart of the triggerer does not begin anew with short
+    intervals, and varies, so that a thousand waits that begin together do not look together.
+
+    :param waited: seconds since the wait began.
+    :param first: seconds between the first looks.
+    :param longest: seconds that the growth ends at.
+    :param chance: a number in [0, 1).
+    """
+    grown = min(longest, first + max(0.0, waited) / _GROWTH)
+    return grown * (1.0 + _JITTER * (2.0 * chance - 1.0))
 
 
 class AltinnInstanceTrigger(BaseTrigger):
-    """Reads the instance from Storage until its process has ended and its receipts are there.
+    """Reads the instance from Storage until what is waited for is there.
 
     Storage's GET is used, because the app's marks the instance as read. A stop of the triggerer changes nothing in
-    Altinn, so there is nothing to clean up, and nothing is withdrawn when somebody ends the task: what is delivered
-    stays delivered.
+    Altinn, so there is nothing to clean up there, and nothing is withdrawn when somebody ends the task: what is
+    delivered stays delivered.
 
-    :param receipt_types: data types that must be there.
+    :param instance_id: "party/guid".
+    :param wait_for: `WaitFor.as_json()`.
     :param deadline: epoch seconds after which the wait is given up; absolute, so that a restart does not prolong it.
+    :param since: epoch seconds at which the wait began.
     :param poll_interval: seconds between the first two looks; grows to `max_poll_interval`.
     """
 
@@ -35,8 +60,9 @@ class AltinnInstanceTrigger(BaseTrigger):
         *,
         instance_id: str,
         altinn_conn_id: str,
-        receipt_types: list[str],
+        wait_for: Mapping[str, Any],
         deadline: float,
+        since: float,
         poll_interval: float,
         max_poll_interval: float,
         on_behalf_of: str | None = None,
@@ -45,8 +71,9 @@ class AltinnInstanceTrigger(BaseTrigger):
         super().__init__()  # type: ignore[no-untyped-call]
         self.instance_id = instance_id
         self.altinn_conn_id = altinn_conn_id
-        self.receipt_types = receipt_types
+        self.wait_for = dict(wait_for)
         self.deadline = deadline
+        self.since = since
         self.poll_interval = poll_interval
         self.max_poll_interval = max_poll_interval
         self.on_behalf_of = on_behalf_of
@@ -59,8 +86,9 @@ class AltinnInstanceTrigger(BaseTrigger):
             {
                 "instance_id": self.instance_id,
                 "altinn_conn_id": self.altinn_conn_id,
-                "receipt_types": self.receipt_types,
+                "wait_for": self.wait_for,
                 "deadline": self.deadline,
+                "since": self.since,
                 "poll_interval": self.poll_interval,
                 "max_poll_interval": self.max_poll_interval,
                 "on_behalf_of": self.on_behalf_of,
@@ -69,34 +97,49 @@ class AltinnInstanceTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: "done", "timeout", or "error" with its text."""
+        """Yield one event: "done", "stopped", "timeout", or "error" with its text."""
         try:
-            yield TriggerEvent(await self._wait())  # type: ignore[no-untyped-call]
+            event = await self._wait()
         except AltinnError as exc:
-            failed = {"status": "error", "instance_id": self.instance_id, "message": str(exc)}
-            yield TriggerEvent(failed)  # type: ignore[no-untyped-call]
+            event = self._event("error", str(exc))
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def on_kill(self) -> None:
+        """Say that ending the task does not withdraw anything."""
+        self.log.info("%s: nobody waits any more; nothing was changed in Altinn", self.instance_id)
 
     async def _wait(self) -> dict[str, str]:
-        hook = AltinnHook(self.altinn_conn_id, on_behalf_of=self.on_behalf_of, external_ref=self.external_ref)
-        settings = await hook.asettings()
-        call = Storage(settings.environment.platform_url).get_instance(InstanceId.parse(self.instance_id))
-        awaited = Awaited(tuple(self.receipt_types))
-        interval, seen = self.poll_interval, ""
-        async with hook.awaiting_driver() as driver:
+        wanted, seen = WaitFor.from_json(self.wait_for), ""
+        async with kept_open():
             while True:
-                try:
-                    missing = awaited.missing(await driver.run(Session().perform(call)))
-                except AltinnError as exc:
-                    if not is_worth_a_retry(exc):
-                        raise
-                    missing = f"Altinn did not answer ({type(exc).__name__})"
-                if not missing:
-                    return {"status": "done", "instance_id": self.instance_id}
-                if missing != seen:
-                    self.log.info("%s: waiting, %s", self.instance_id, missing)
-                    seen = missing
+                progress, at_least = await self._look(wanted)
+                if progress.state in (DONE, STOPPED):
+                    return self._event(progress.state, progress.text)
+                if progress.text != seen:
+                    self.log.info("%s: waiting, %s", self.instance_id, progress.text)
+                    seen = progress.text
                 left = self.deadline - time.time()
                 if left <= 0:
-                    return {"status": "timeout", "instance_id": self.instance_id, "message": missing}
-                await asyncio.sleep(min(interval, left))
-                interval = min(interval * 1.5, self.max_poll_interval)
+                    return self._event("timeout", progress.text)
+                waited = time.time() - self.since
+                seconds = pause(waited, self.poll_interval, self.max_poll_interval, random.random())
+                await asyncio.sleep(min(max(seconds, at_least), left))
+
+    async def _look(self, wanted: WaitFor) -> tuple[Progress, float]:
+        """Read once; an error that time may mend is one more reason to wait.
+
+        :return: how far it is, and the seconds that the server asked to wait before the next look.
+        """
+        instance_id = InstanceId.parse(self.instance_id)
+        try:
+            async with shared_session(self.altinn_conn_id, self.on_behalf_of, self.external_ref) as session:
+                instance = await session.run(_ONCE.perform(session.storage.get_instance(instance_id)))
+        except AltinnError as exc:
+            if not is_worth_a_retry(exc):
+                raise
+            asked = exc.retry_after if isinstance(exc, AltinnHttpError) else None
+            return Progress(WAITING, f"Altinn did not answer ({type(exc).__name__})"), min(asked or 0.0, _LONGEST_ASKED)
+        return wanted.progress(instance), 0.0
+
+    def _event(self, status: str, message: str) -> dict[str, str]:
+        return {"status": status, "instance_id": self.instance_id, "message": message}

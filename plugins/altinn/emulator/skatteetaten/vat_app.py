@@ -75,14 +75,25 @@ class VatApp(AppBehaviour):
         """Give the authority's feedback, and end the process."""
         if what != ASSESS or case.task_id != FEEDBACK:
             return
-        vat_return = _return_of(case)
-        status, found = judgement(vat_return)
+        self._answer(case, *judgement(_return_of(case)))
+
+    def decide(self, case: Case, accepted: bool, codes: Sequence[str]) -> None:
+        """Give the feedback that was ordered, each code as a deviation of the return."""
+        if case.task_id != FEEDBACK:
+            return
+        status = (DEVIATING if codes else NONE) if accepted else INVALID
+        split = (code.partition(": ") for code in codes)
+        self._answer(case, status, [Deviation("", code, code, words or code) for code, _, words in split])
+
+    def _answer(self, case: Case, status: str, found: Sequence[Deviation]) -> None:
         result = validation_result(status, found)
         case.add_element("valideringsresultat", result, "text/xml", "valideringsresultat.xml")
         if status == INVALID:
             case.set_substatus("Avvist", "Mva-meldingen er ugyldig og er ikke mottatt av Skatteetaten.")
         else:
-            case.add_element("kvittering", _receipt(case, vat_return, status), "application/pdf", "kvittering.pdf")
+            case.add_element(
+                "kvittering", _receipt(case, _return_of(case), status), "application/pdf", "kvittering.pdf"
+            )
             case.set_substatus("Mottatt", "Mva-meldingen er levert og mottatt av Skatteetaten.")
         case.set_outcome("rejected" if status == INVALID else "accepted")
         case.move_on()

@@ -1,0 +1,139 @@
+"""Authorities, people and the virus scanner of the emulator, steered over its control surface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from altinn.emulator import Emulator
+
+SOPHIE, SOMEBODY_ELSE = 1337, 1001
+FORM = b"<model><property1>a</property1><property2>b</property2></model>"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Emulator]:
+    with Emulator(authority_delay=1e9) as emulator:
+        yield emulator
+
+
+class Desk:
+    """What a sender does, and what the control surface lets others do."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        requests.post(f"{base_url}/_emulator/reset", timeout=10).raise_for_status()
+        token = requests.get(f"{base_url}/Home/GetTestUserToken/{SOPHIE}", timeout=10).text
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def call(self, method: str, path: str, **more: Any) -> requests.Response:
+        headers = {**self.headers, **more.pop("headers", {})}
+        answer = requests.request(method, self.base_url + path, headers=headers, timeout=10, **more)
+        assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
+        return answer
+
+    def draft(self, app: str) -> str:
+        """Make and fill an instance; return its path below the app."""
+        made = self.call("POST", f"/{app}/instances", json={"instanceOwner": {"partyId": "501337"}}).json()
+        path = f"/{app}/instances/{made['id']}"
+        form = next(e["id"] for e in made["data"] if e["dataType"] == "model")
+        self.call("PUT", f"{path}/data/{form}", data=FORM, headers={"Content-Type": "application/xml"})
+        return path
+
+    def push(self, path: str, *actions: str) -> None:
+        for action in actions:
+            self.call("PUT", f"{path}/process/next", json={"action": action})
+
+    def ask(self, path: str, what: str, **document: Any) -> requests.Response:
+        """Use the control surface on the instance at an app's path."""
+        instance = "/".join(path.split("/")[-2:])
+        return requests.post(f"{self.base_url}/_emulator/instances/{instance}/{what}", json=document, timeout=10)
+
+    def instance(self, path: str) -> dict[str, Any]:
+        return self.call("GET", path).json()  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def desk(running: Emulator) -> Desk:
+    return Desk(running.base_url)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "codes", "label", "confirmed"),
+    [("accepted", [], "Mottatt", ["ttd"]), ("rejected", ["R061: no", "R079"], "Avvist", [])],
+)
+def test_the_authority_answers_as_it_is_told(
+    desk: Desk, outcome: str, codes: list[str], label: str, confirmed: list[str]
+) -> None:
+    path = desk.draft("ttd/basic-feedback")
+    desk.push(path, "write", "confirm")
+    assert desk.instance(path)["process"]["currentTask"]["altinnTaskType"] == "feedback"
+    assert desk.ask(path, "decide", outcome=outcome, codes=codes).status_code == 200
+    found = desk.instance(path)
+    assert found["process"]["ended"]
+    assert found["status"]["substatus"] == {"label": label, "description": "; ".join(codes)}
+    assert [c["stakeholderId"] for c in found["completeConfirmations"] or []] == confirmed
+    (filing,) = requests.get(f"{desk.base_url}/_emulator/filings", timeout=10).json()
+    assert filing["outcome"] == outcome
+
+
+def test_a_silent_authority_stays_silent(desk: Desk) -> None:
+    path = desk.draft("ttd/basic-feedback")
+    desk.push(path, "write", "confirm")
+    assert desk.ask(path, "decide", outcome="silent").status_code == 200
+    requests.post(f"{desk.base_url}/_emulator/clock", json={"advance_seconds": 2e9}, timeout=10).raise_for_status()
+    assert desk.instance(path)["process"]["currentTask"]["altinnTaskType"] == "feedback"
+
+
+def test_nobody_decides_about_what_was_not_received(desk: Desk) -> None:
+    path = desk.draft("ttd/basic-feedback")
+    assert desk.ask(path, "decide", outcome="accepted").status_code == 409
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{}, {"outcome": "perhaps"}, {"outcome": "rejected", "codes": "R1"}, {"outcome": "rejected", "codes": [1]}],
+)
+def test_a_malformed_decision_is_refused(desk: Desk, document: dict[str, Any]) -> None:
+    assert desk.ask(desk.draft("ttd/basic-feedback"), "decide", **document).status_code == 400
+
+
+def test_a_person_signs(desk: Desk) -> None:
+    path = desk.draft("ttd/basic-signing")
+    desk.push(path, "write")
+    answer = desk.ask(path, "act", action="sign", person=SOPHIE)
+    assert (answer.status_code, answer.json()["task"]) == (200, None)
+    assert [e["dataType"] for e in desk.instance(path)["data"]] == ["model", "signature"]
+
+
+def test_a_person_refuses(desk: Desk) -> None:
+    path = desk.draft("ttd/basic-signing")
+    desk.push(path, "write")
+    assert desk.ask(path, "act", action="reject", person=SOPHIE).json()["task"] == "Task_1"
+
+
+def test_a_person_has_only_own_rights(desk: Desk) -> None:
+    path = desk.draft("ttd/basic-signing")
+    desk.push(path, "write")
+    assert desk.ask(path, "act", action="sign", person=SOMEBODY_ELSE).status_code == 403
+    assert desk.ask(path, "act", action="sign", person=4711).status_code == 404
+    assert desk.ask(path, "act", action="sign").status_code == 400
+    assert desk.ask("/x/y/instances/501337/00000000-0000-0000-0000-000000000000", "act").status_code == 404
+    assert desk.instance(path)["process"]["currentTask"]["elementId"] == "Task_2"
+
+
+def test_a_broken_body_is_refused(desk: Desk) -> None:
+    instance = "/".join(desk.draft("ttd/basic").split("/")[-2:])
+    for body in ("[", json.dumps([1])):
+        answer = requests.post(f"{desk.base_url}/_emulator/instances/{instance}/act", data=body, timeout=10)
+        assert answer.status_code == 400
+
+
+def test_only_what_is_scanned_has_a_verdict(desk: Desk) -> None:
+    path = desk.draft("ttd/basic")
+    assert desk.ask(path, "scan", result="Maybe").status_code == 400
+    assert desk.ask(path, "scan", result="Clean").status_code == 404
