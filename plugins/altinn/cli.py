@@ -2,6 +2,7 @@
 
     altinn check DOCUMENT --schema SCHEMA   is this document valid?          0 valid, 1 invalid, 2 could not be checked
     altinn connection --conn-id ID          does this connection log in?     0 yes, 1 no, 2 could not be tried
+    altinn login --conn-id ID               a person logs in                 0 done, 1 refused, 2 could not be started
     altinn hash DOCUMENT...                 what is the SHA-256 of a file?   as receipts show it
     altinn periods REPORT --json            when is a report due?        its periods, deadlines and filing days
 
@@ -25,6 +26,7 @@ COMMANDS = {
     "connection": "altinn.commands.try_connection",
     "hash": "altinn.commands.hash_files",
     "periods": "altinn.commands.list_periods",
+    "login": "altinn.commands.log_in",
 }
 
 

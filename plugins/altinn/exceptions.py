@@ -4,11 +4,14 @@
      ├── AltinnInputError            the caller's input is wrong; nothing was sent
      │    └── AltinnDocumentError       a document fails its schema (carries `issues`)
      ├── AltinnConfigurationError    the connection or the key is wrong
+     │    └── AltinnLoginNeededError    nobody has logged in for this connection, or that login has ended
+     ├── AltinnLoginRefusedError     a person's login in the browser was not completed; nothing was kept
      ├── AltinnTransportError        no answer
      │    ├── AltinnNotSentError        the request never left (name resolution, refused connection)
      │    └── AltinnNoAnswerError       sent, but no (whole) answer came: the effect is unknown
      ├── AltinnHttpError             an answer that is not a success (carries `status`, `title`, `detail` …)
      │    ├── AltinnLoginError          Maskinporten, ID-porten or the exchange said no
+     │    │    └── AltinnLoginEndedError     ID-porten no longer takes the refresh token
      │    ├── AltinnUnavailableError    408, 429, 502, 503, 504 and other temporary answers
      │    ├── AltinnUnauthorizedError   401
      │    ├── AltinnForbiddenError      403
@@ -94,6 +97,14 @@ class AltinnConfigurationError(AltinnError):
     """The connection, the key or the environment is wrong; says which field and what to do."""
 
 
+class AltinnLoginNeededError(AltinnConfigurationError):
+    """A person has to log in with ID-porten: nobody has, or the login that was kept has ended."""
+
+
+class AltinnLoginRefusedError(AltinnError):
+    """A person's login in the browser was not completed, or its answer could not be trusted; nothing was kept."""
+
+
 class AltinnTransportError(AltinnError):
     """No answer came."""
 
@@ -169,6 +180,10 @@ class AltinnHttpError(AltinnError):
 
 class AltinnLoginError(AltinnHttpError):
     """Maskinporten, ID-porten or Altinn's token exchange refused the login."""
+
+
+class AltinnLoginEndedError(AltinnLoginError):
+    """ID-porten no longer takes the refresh token: expired, withdrawn, or used elsewhere. A person has to log in."""
 
 
 class AltinnUnavailableError(AltinnHttpError):

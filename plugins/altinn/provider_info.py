@@ -26,6 +26,8 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [{"integration-name": name, "python-modules": _modules("sensors", _SENSORS)}],
         "triggers": [{"integration-name": name, "python-modules": ["altinn.triggers.instance_trigger"]}],
         "extra-links": ["altinn.links.instance_link.AltinnInstanceLink"],
+        "cli": ["altinn.airflow_commands.commands"],
+        "config": {"altinn": {"description": "How connections of type altinn log in.", "options": _options()}},
         "connection-types": [
             {
                 "connection-type": "altinn",
@@ -44,6 +46,39 @@ _OPERATORS = ("delete_instance", "download_data", "instantiate", "process_next",
 
 def _modules(package: str, names: tuple[str, ...]) -> list[str]:
     return [f"altinn.{package}.{name}" for name in names]
+
+
+def _options() -> dict[str, Any]:
+    def option(description: str, example: str | None, default: str | None = None) -> dict[str, Any]:
+        return {
+            "description": description,
+            "version_added": None,
+            "type": "string",
+            "example": example,
+            "default": default,
+        }
+
+    return {
+        "token_dir": option(
+            "Where tokens are kept, encrypted; a directory that all machines share. Empty means altinn-tokens in "
+            "AIRFLOW_HOME. A connection can name another.",
+            "/mnt/shared/altinn-tokens",
+        ),
+        "token_vault": option(
+            "A class that keeps tokens instead of that directory, as module:name; see altinn.token_vault.Vault.",
+            "my_company.vault:TokenVault",
+        ),
+        "signers": option(
+            "Functions that sign with keys that stay elsewhere, as name = module:function with commas between. Each "
+            "takes the bytes to sign and the key id, and returns the RS256 signature.",
+            "kms = my_company.kms:sign",
+        ),
+        "login_page": option(
+            "Whether the api-server offers the page where people log in with ID-porten; it reads client keys for that.",
+            "False",
+            "True",
+        ),
+    }
 
 
 def _standard_fields() -> dict[str, Any]:
@@ -89,14 +124,35 @@ def _login_fields() -> dict[str, Field]:
             format="multiline",
         ),
         "private_key_file": _field(
-            "Private key file", "Path of the key instead of the key itself, on every machine that runs tasks."
+            "Private key file",
+            "Path of the key instead of the key itself, on every machine that runs tasks: PEM, JWK or PKCS#12.",
+        ),
+        "private_key_passphrase": _field(
+            "Private key passphrase", "Of an encrypted PEM or a PKCS#12 file.", format="password"
+        ),
+        "signer": _field(
+            "Signer",
+            "Instead of a private key: the name of a signer in [altinn] signers of Airflow's configuration, for keys "
+            "that stay in a KMS or HSM.",
         ),
         "key_id": _field("Key id", "The kid under which the public key is registered. A JWK that names it needs none."),
         "scopes": _field("Scopes", "With blanks between. Empty means altinn:instances.read altinn:instances.write."),
         "refresh_token": _field(
             "Refresh token", "For idporten: from the person's latest login; renewed by itself.", format="password"
         ),
-        "refresh_token_file": _field("Refresh token file", "Path of the refresh token instead of the token itself."),
+        "refresh_token_file": _field(
+            "Refresh token file", "For idporten: a file that every machine shares, in which the login is kept instead."
+        ),
+        "login_store": _field(
+            "Login store",
+            "For idporten: where a login is kept without such a file. connection is here; shared is the installation's "
+            "token store.",
+            enum=["connection", "shared"],
+            default="connection",
+        ),
+        "acr_values": _field(
+            "Level of assurance", "For idporten: what a login asks for. Empty means idporten-loa-substantial."
+        ),
     }
 
 
@@ -150,8 +206,8 @@ def _technical_fields() -> dict[str, Field]:
         ),
         "token_dir": _field(
             "Token directory",
-            "Where tokens are kept, encrypted. Empty means altinn-tokens in AIRFLOW_HOME. For idporten all machines "
-            "must share it.",
+            "Where tokens are kept, encrypted. Empty means [altinn] token_dir, or altinn-tokens in AIRFLOW_HOME. For "
+            "idporten all machines must share it.",
         ),
         "verify": _field("Verify certificates", "true, false, or the path of a file with trusted certificates."),
         "proxies": _field(

@@ -17,6 +17,7 @@ from altinn.exceptions import (
     AltinnInputError,
     AltinnLockedError,
     AltinnLoginError,
+    AltinnLoginRefusedError,
     AltinnRefusedError,
     AltinnResumeRequiredError,
     AltinnRetryingError,
@@ -38,6 +39,7 @@ _LATER = (AltinnUnknownOutcomeError, AltinnLockedError, AltinnRetryingError)
 _NEVER = (
     AltinnInputError,
     AltinnConfigurationError,
+    AltinnLoginRefusedError,
     AltinnRefusedError,
     AltinnForbiddenError,
     AltinnValidationError,

@@ -7,21 +7,23 @@ A rotated refresh token is on disk before the access token that came with it is 
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
-from altinn.exceptions import AltinnConfigurationError, AltinnError
+from altinn.exceptions import (
+    AltinnConfigurationError,
+    AltinnError,
+    AltinnLoginEndedError,
+    AltinnLoginNeededError,
+)
 from altinn.protocol.login_refusals import LOG_IN_AGAIN
 from altinn.protocol.settings import ALTINN_TOKEN, IDPORTEN, Settings
 from altinn.protocol.tokens import TokenSet, cache_key, login
 from altinn.protocol.wire import Flow, HttpResponse, KeepRefreshToken, NeedToken
-from altinn.token_vault import PROCESS_MEMORY, FileVault, Kept, UnreadableError
-
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+from altinn.token_vault import PROCESS_MEMORY, FileVault, Kept, UnreadableError, Vault
 
 log = logging.getLogger(__name__)
 
@@ -34,19 +36,6 @@ _WORTHWHILE = 0.9
 Runner = Callable[[Flow[TokenSet]], TokenSet]
 
 
-class Vault(Protocol):
-    """Where tokens are kept between two uses."""
-
-    def load(self, key: str) -> Kept | None:
-        """Return what is kept, or nothing."""
-
-    def save(self, key: str, kept: Kept) -> None:
-        """Keep something, durably."""
-
-    def locked(self, key: str) -> AbstractContextManager[object]:
-        """Hold an identity for oneself."""
-
-
 class TokenStore:
     """Gives tokens, and logs in no more often than needed.
 
@@ -57,6 +46,7 @@ class TokenStore:
     :param fernet_keys: the first encrypts, all decrypt; text with commas between keys as in Airflow's configuration.
     :param clock: seconds since 1970.
     :param mask: told every token before it is used, so that logs can hide it.
+    :param vault: the installation's own place instead of the directory; see `altinn.token_vault.Vault`.
     """
 
     def __init__(
@@ -66,11 +56,12 @@ class TokenStore:
         *,
         clock: Callable[[], float] = time.time,
         mask: Callable[[str], None] | None = None,
+        vault: Vault | None = None,
     ) -> None:
         given = fernet_keys.split(",") if isinstance(fernet_keys, str) else fernet_keys
         keys = [key.strip() for key in given if key.strip()]
-        self._durable = bool(keys)
-        self._vault: Vault = FileVault(Path(directory), keys) if keys else PROCESS_MEMORY
+        self._durable = bool(keys) or vault is not None
+        self._vault: Vault = vault or (FileVault(Path(directory), keys) if keys else PROCESS_MEMORY)
         self._clock = clock
         self._mask = mask or (lambda _secret: None)
 
@@ -84,11 +75,8 @@ class TokenStore:
         """
         if settings.auth_mode == ALTINN_TOKEN:
             return self._ready_made(settings, need, run)
-        if settings.auth_mode == IDPORTEN and not self._durable:
-            raise AltinnConfigurationError(
-                f"connection '{settings.conn_id}': an ID-porten login must be kept encrypted between tasks, which "
-                "needs Airflow's [core] fernet_key: set it (the same on all machines) and try again"
-            )
+        if settings.auth_mode == IDPORTEN:
+            self.check_durable(settings)
         key = cache_key(settings)
         kept = self._load(settings, key)
         if kept is None or not self._serves(kept, need):
@@ -97,6 +85,34 @@ class TokenStore:
                 if kept is None or not self._serves(kept, need):
                     kept = self._renewed(settings, key, kept, run)
         return self._answer(settings, need, kept.altinn if need.audience == "altinn" else kept.external)
+
+    def check_durable(self, settings: Settings) -> None:
+        """Make sure that a login can be kept at all.
+
+        :raises AltinnConfigurationError: it would end with this process.
+        """
+        if not self._durable:
+            raise AltinnConfigurationError(
+                f"connection '{settings.conn_id}': an ID-porten login must be kept encrypted between tasks, which "
+                "needs Airflow's [core] fernet_key: set it (the same on all machines) and try again"
+            )
+
+    def keep_login(self, settings: Settings, login: Kept) -> None:
+        """Keep a person's new login, over whatever was kept under this connection.
+
+        :param settings: as the connection will be from now on, so that its tasks find the login.
+        """
+        self.check_durable(settings)
+        key = cache_key(settings)
+        with self._vault.locked(key):
+            self._vault.save(key, login)
+
+    def kept_login(self, settings: Settings) -> Kept | None:
+        """Return what is known of a connection's login, without asking anybody and without waiting.
+
+        :raises AltinnConfigurationError: it cannot be read.
+        """
+        return self._load(settings, cache_key(settings))
 
     def _ready_made(self, settings: Settings, need: NeedToken, run: Runner) -> str:
         token = run(login(settings, clock=self._clock)).altinn_token
@@ -149,19 +165,27 @@ class TokenStore:
 
     def _renewed(self, settings: Settings, key: str, kept: Kept | None, run: Runner) -> Kept:
         """Log in and keep the result; the caller holds the lock."""
-        refresh_token = kept.refresh_token if kept else ""
+        before = kept or Kept()
         if settings.auth_mode == IDPORTEN:
-            # Proves that the directory can be written before the refresh token is spent.
-            self._vault.save(key, kept or Kept())
-        flow = _Keeping(self._vault, key, refresh_token, self._mask)
-        tokens = run(flow.around(login(settings, refresh_token=refresh_token or None, clock=self._clock)))
-        renewed = Kept(
+            _check_usable(settings, before)
+            # Proves that the place can be written before the refresh token is spent, and leaves a trace of it.
+            self._vault.save(key, dataclasses.replace(before, spending=True))
+        flow = _Keeping(self._vault, key, before, self._mask, self._clock)
+        try:
+            tokens = run(flow.around(login(settings, refresh_token=before.refresh_token or None, clock=self._clock)))
+        except AltinnLoginEndedError as exc:
+            self._vault.save(key, Kept(ended=True, person=before.person))
+            if before.spending:
+                raise _interrupted(exc) from exc
+            raise
+        renewed = dataclasses.replace(
+            flow.kept,
             altinn=tokens.altinn_token,
             altinn_expires_at=tokens.altinn_expires_at,
             external=tokens.external_token,
             external_expires_at=tokens.external_expires_at,
             obtained_at=self._clock(),
-            refresh_token=flow.refresh_token,
+            spending=False,
         )
         self._vault.save(key, renewed)
         log.info(
@@ -174,14 +198,32 @@ class TokenStore:
         return renewed
 
 
+def _check_usable(settings: Settings, kept: Kept) -> None:
+    """Refuse what is known to be of no use, so that a person's wait asks nobody."""
+    if kept.ended or not (kept.refresh_token or settings.refresh_token):
+        why = "the login of its person has ended" if kept.ended else "nobody has logged in"
+        raise AltinnLoginNeededError(f"connection '{settings.conn_id}': {why}: {LOG_IN_AGAIN}")
+
+
+def _interrupted(exc: AltinnLoginEndedError) -> AltinnLoginEndedError:
+    hint = (
+        "an earlier renewal was interrupted after the refresh token was used and before its successor was stored "
+        f"(a killed process, or a lost answer), and a refresh token is good for one use: {LOG_IN_AGAIN}"
+    )
+    return AltinnLoginEndedError(exc.what, exc.problem, hint)
+
+
 class _Keeping:
     """Answers a login's `KeepRefreshToken` on the spot, so that no driver can come between."""
 
-    def __init__(self, vault: Vault, key: str, refresh_token: str, mask: Callable[[str], None]) -> None:
-        self.refresh_token = refresh_token
+    def __init__(
+        self, vault: Vault, key: str, kept: Kept, mask: Callable[[str], None], clock: Callable[[], float]
+    ) -> None:
+        self.kept = kept
         self._vault = vault
         self._key = key
         self._mask = mask
+        self._clock = clock
 
     def around(self, flow: Flow[TokenSet]) -> Flow[TokenSet]:
         """Pass a flow's steps on, except the ones answered here."""
@@ -204,5 +246,6 @@ class _Keeping:
 
     def _keep(self, step: KeepRefreshToken) -> None:
         self._mask(step.refresh_token)
-        self._vault.save(self._key, Kept(refresh_token=step.refresh_token))
-        self.refresh_token = step.refresh_token
+        ends = self._clock() + step.expires_in if step.expires_in else 0.0
+        self.kept = Kept(refresh_token=step.refresh_token, refresh_expires_at=ends, person=self.kept.person)
+        self._vault.save(self._key, self.kept)

@@ -1,4 +1,9 @@
-"""The two places where tokens are kept: encrypted files, or this process's memory."""
+"""Where tokens are kept: encrypted files, this process's memory, or a place of the installation's own.
+
+All workers of an installation must share one place, because a refresh token is good for one use: whoever uses it has
+to hold the lock and to store its successor for the others. `Vault` says what a place must be able to do. Airflow's
+Variables are not one: they have no lock and no compare-and-set.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from altinn.exceptions import AltinnConfigurationError, AltinnTimeoutError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from cryptography.fernet import MultiFernet
 
 FORMAT = 1
@@ -35,6 +42,10 @@ class Kept:
     """What is kept of a login; an empty `altinn` says that only the refresh token is there.
 
     :param obtained_at: seconds since 1970, as the expiries.
+    :param refresh_expires_at: when the refresh token ends; 0 when nobody said.
+    :param spending: the refresh token may have been used without its successor being stored.
+    :param ended: the server has refused the refresh token for good.
+    :param person: whose login it is, as ids of Altinn; never a national identity number.
     """
 
     altinn: str = field(default="", repr=False)
@@ -43,6 +54,33 @@ class Kept:
     external_expires_at: float = 0.0
     obtained_at: float = 0.0
     refresh_token: str = field(default="", repr=False)
+    refresh_expires_at: float = 0.0
+    spending: bool = False
+    ended: bool = False
+    person: str = ""
+
+
+class Vault(Protocol):
+    """A place where tokens are kept between two uses, shared by all processes that use a connection.
+
+    Keys are 64 hexadecimal digits and say nothing. A class of the installation's own, named by `[altinn] token_vault`,
+    is made without arguments and must keep secrets as well as the files here do: encrypted, for Airflow alone.
+    """
+
+    def load(self, key: str) -> Kept | None:
+        """Return the latest that was saved under a key by any process, or nothing.
+
+        :raises UnreadableError: there is something that cannot be read.
+        """
+
+    def save(self, key: str, kept: Kept) -> None:
+        """Keep something durably: once this returns, every `load` gives it, also after a crash."""
+
+    def locked(self, key: str) -> AbstractContextManager[object]:
+        """Hold a key for oneself among all processes on all machines; let go when the holder dies.
+
+        :raises AltinnTimeoutError: somebody else held it for too long.
+        """
 
 
 class MemoryVault:

@@ -23,6 +23,7 @@ RANKS = {
     "issue_table": 1,
     "evidence_pdf": 1,
     "token_vault": 1,
+    "installation": 1.5,
     "provider_info": 1,
     "transport": 2,
     "token_store": 2,
@@ -32,6 +33,7 @@ RANKS = {
     "timetables": 2,
     "deadlines": 2,
     "runs": 2,
+    "person_login": 2.5,
     "hooks": 3,
     "links": 3,
     "triggers": 4,
@@ -41,6 +43,7 @@ RANKS = {
     "taskgroups": 6,
     "commands": 6,
     "cli": 7,
+    "airflow_commands": 8,
 }
 """What stands higher may import what stands lower, never the other way round, and never its neighbours."""
 
@@ -52,7 +55,7 @@ ENGINES = {
 }
 """The modules that are made of a slow library; whoever needs one imports it inside a function."""
 
-HEAVY = {"xmlschema", "jsonschema", "lxml", "aiohttp"}
+HEAVY = {"xmlschema", "jsonschema", "lxml", "aiohttp", "authlib", "joserfc"}
 IMPURE = {
     "airflow",
     "requests",

@@ -9,7 +9,9 @@ from collections.abc import Callable
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -22,7 +24,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from altinn.exceptions import AltinnConfigurationError
-from altinn.protocol.keys import load_key
+from altinn.protocol.keys import external_key, load_key
+from tests.certificates import pkcs12
 from tests.unit.login_samples import claims_in, jwk, pem, private_key
 
 
@@ -152,3 +155,64 @@ def test_says_what_is_wrong_with_a_useless_key_without_showing_any_of_it(kind: s
 def test_the_key_does_not_show_in_its_repr() -> None:
     key = load_key(pem(), "mine")
     assert repr(key) == "SigningKey(key_id='mine', bits=2048)"
+
+
+# -- enterprise certificates and signers
+
+
+def test_a_pkcs12_file_brings_its_chain() -> None:
+    for passphrase in ("", "open sesame"):
+        packed = base64.b64encode(pkcs12(private_key(), "991825827", passphrase)).decode()
+        key = load_key(packed, "", passphrase)
+        header = jwt.get_unverified_header(key.sign({"aud": "a"}))
+        assert "kid" not in header
+        own, issuing = (x509.load_der_x509_certificate(base64.b64decode(one)) for one in header["x5c"])
+        assert own.public_key() == private_key().public_key()
+        own.verify_directly_issued_by(issuing)
+        assert key.kind == "RSA with 2048 bits, a certificate chain of 2"
+
+
+def test_a_pkcs12_file_with_a_key_id_is_used_as_a_registered_key() -> None:
+    key = load_key(base64.b64encode(pkcs12(private_key(), "991825827")).decode(), "key-1")
+    assert jwt.get_unverified_header(key.sign({"aud": "a"})) == {"alg": "RS256", "typ": "JWT", "kid": "key-1"}
+
+
+@pytest.mark.parametrize(("passphrase", "said"), [("", "passphrase is missing"), ("wrong", "does not open it")])
+def test_a_pkcs12_file_that_does_not_open_says_why(passphrase: str, said: str) -> None:
+    packed = base64.b64encode(pkcs12(private_key(), "991825827", "right")).decode()
+    with pytest.raises(AltinnConfigurationError, match=said) as caught:
+        load_key(packed, "", passphrase)
+    assert "right" not in str(caught.value).replace("the right", "")
+
+
+def test_an_encrypted_pem_opens_with_its_passphrase() -> None:
+    sealed = private_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")).decode()
+    assert claims_in(load_key(sealed, "k", "secret").sign({"aud": "a"}), "a") == {"aud": "a"}
+    with pytest.raises(AltinnConfigurationError, match="cannot be opened with private_key_passphrase"):
+        load_key(sealed, "k", "wrong")
+
+
+def test_a_signer_signs_without_giving_its_key_away() -> None:
+    asked: list[str] = []
+
+    def sign(content: bytes, key_id: str) -> bytes:
+        asked.append(key_id)
+        return private_key().sign(content, padding.PKCS1v15(), hashes.SHA256())
+
+    assertion = external_key(sign, "hsm-7").sign({"aud": "a", "name": "Ærlig"})
+    assert claims_in(assertion, "a") == {"aud": "a", "name": "Ærlig"}
+    assert jwt.get_unverified_header(assertion) == {"alg": "RS256", "typ": "JWT", "kid": "hsm-7"}
+    assert asked == ["hsm-7"]
+
+
+def test_a_signer_that_fails_is_named() -> None:
+    def broken(_content: bytes, _key_id: str) -> bytes:
+        raise TimeoutError("a text that may hold anything")
+
+    with pytest.raises(AltinnConfigurationError, match=r"the signer failed \(TimeoutError\)") as caught:
+        external_key(broken, "k").sign({})
+    assert "anything" not in str(caught.value)
+    with pytest.raises(AltinnConfigurationError, match="gave no RS256 signature"):
+        external_key(lambda _content, _key_id: b"short", "k").sign({})
+    with pytest.raises(AltinnConfigurationError, match="key_id is missing"):
+        external_key(broken, "").sign({})

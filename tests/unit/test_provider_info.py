@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 import altinn
-from altinn.protocol.connection_fields import KNOWN_KEYS, SECRET_KEYS
+from altinn.protocol.connection_fields import KNOWN_KEYS, SECRET_KEYS, WRITTEN_BY_LOGIN
 from altinn.protocol.environments import NAMES
 from altinn.protocol.settings import AUTH_MODES
 from altinn.provider_info import get_provider_info
@@ -47,7 +47,7 @@ def test_the_form_fits_airflows_schema() -> None:
 
 def test_the_form_has_exactly_the_fields_that_mean_something() -> None:
     # Airflow's API shows the value of a field of this name, so the form offers a file instead.
-    assert set(FIELDS) == KNOWN_KEYS - {"person_number"}
+    assert set(FIELDS) == KNOWN_KEYS - {"person_number"} - WRITTEN_BY_LOGIN
 
 
 def test_the_drop_downs_offer_every_choice() -> None:

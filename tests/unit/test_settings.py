@@ -119,7 +119,7 @@ def test_each_wrong_field_is_named(problem: str) -> None:
 
 
 MODES: dict[str, tuple[dict[str, object], str]] = {
-    "idporten without a login": ({"auth_mode": "idporten", "private_key": "k"}, "refresh_token is missing"),
+    "idporten without a key": ({"auth_mode": "idporten"}, "private_key is missing"),
     "idporten with a system user": (
         {"auth_mode": "idporten", "private_key": "k", "refresh_token": "r", "on_behalf_of": "974760673"},
         "on_behalf_of selects a system user, which only Maskinporten knows",
@@ -225,7 +225,7 @@ def test_files_are_read_in_place_of_their_names(tmp_path: Path) -> None:
 
     read = with_files_read("c", extra, lambda path: Path(path).read_text())
 
-    assert read == {"private_key": pem(), "key_id": "k"}
+    assert read == {"private_key": pem(), "refresh_token_file": "", "key_id": "k"}
     assert "private_key" not in extra
 
 
@@ -252,7 +252,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(AltinnConfigurationError, match=r"private_key_file: .*none\.pem cannot be read here \(No such"):
         with_files_read("c", {"private_key_file": missing}, read)
     (tmp_path / "key.p12").write_bytes(b"\x30\x82\xff\xfe\xff")
-    with pytest.raises(AltinnConfigurationError, match="is not text: give a PEM or JWK file"):
+    with pytest.raises(AltinnConfigurationError, match="is not text: give a PEM, JWK or PKCS#12 file"):
         with_files_read("c", {"private_key_file": str(tmp_path / "key.p12")}, read)
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(AltinnConfigurationError, match=r"refresh_token_file: .*empty is empty"):
@@ -261,3 +261,24 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         with_files_read("c", {"private_key_file": missing, "private_key": "k"}, read)
     with pytest.raises(AltinnConfigurationError, match="must be the path of a file"):
         with_files_read("c", {"private_key_file": 7}, read)
+
+
+def test_a_login_that_is_not_there_yet_is_no_mistake(tmp_path: Path) -> None:
+    missing = str(tmp_path / "refresh_token")
+    read = with_files_read("c", {"refresh_token_file": missing}, lambda path: Path(path).read_text())
+    assert read == {"refresh_token_file": missing}
+    settings = idporten(refresh_token="", **read)
+    assert (settings.refresh_token, settings.refresh_token_file) == ("", missing)
+
+
+def test_a_signer_takes_the_key_s_place() -> None:
+    def sign(content: bytes, key_id: str) -> bytes:
+        raise AssertionError((content, key_id))
+
+    extra = {"environment": "local", "key_id": "k", "signer": "kms"}
+    settings = settings_from("c", host=HOST, login="client", extra=extra, signers={"kms": sign})
+    assert settings.signing_key.kind == "an external signer, key id 'k'"
+    with pytest.raises(AltinnConfigurationError, match=r"'kms' is not among .altinn. signers.*none is set there"):
+        settings_from("c", host=HOST, login="client", extra=extra)
+    with pytest.raises(AltinnConfigurationError, match="signer and private_key are both given"):
+        settings_from("c", host=HOST, login="c", extra={**extra, "private_key": pem()}, signers={"kms": sign})

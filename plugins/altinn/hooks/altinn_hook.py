@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.sdk import BaseHook
 
 from altinn.exceptions import AltinnError, AltinnNotFoundError
+from altinn.installation import option, own_vault, signers
 from altinn.protocol.app_api import App
 from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner, check_organisation_number
 from altinn.protocol.session import Session
@@ -24,6 +27,11 @@ from altinn.transport import AwaitingDriver, BlockingDriver
 
 if TYPE_CHECKING:
     import requests
+
+    from altinn.person_login.login_place import LoginPlace
+    from altinn.person_login.login_state import LoginState
+    from altinn.person_login.oidc_login import OidcLogin
+    from altinn.token_store import TokenStore
 
 T = TypeVar("T")
 
@@ -77,6 +85,7 @@ class AltinnHook(BaseHook):
             login=connection.login,
             password=connection.password,
             extra=with_files_read(self.altinn_conn_id, extra, _read_text),
+            signers=signers() if extra.get("signer") else None,
         )
         return settings.acting_for(self.on_behalf_of or None, self.external_ref)
 
@@ -196,13 +205,40 @@ class AltinnHook(BaseHook):
         except AltinnError as exc:
             return False, str(exc)
 
-    def _token(self, settings: Settings, need: NeedToken) -> str:
-        from altinn.token_store import TokenStore
+    @property
+    def login_state(self) -> LoginState:
+        """How the connection's login stands, by what is kept; asks nobody."""
+        from altinn.person_login.login_state import login_state
 
-        store = TokenStore(
-            settings.token_dir or default_token_dir(), fernet_keys(), mask=lambda secret: _mask([secret])
+        return login_state(self.settings, token_store(self.settings), time.time())
+
+    def person_login(self) -> tuple[OidcLogin, LoginPlace]:
+        """Return what logs a person in, and where the login will be kept.
+
+        :raises AltinnConfigurationError: the connection does not log in with ID-porten.
+        """
+        from altinn.person_login.login_place import LoginPlace
+        from altinn.person_login.oidc_login import OidcLogin
+
+        settings = self.settings
+        return OidcLogin(settings, http_session(settings)), LoginPlace(settings, token_store(settings))
+
+    def _token(self, settings: Settings, need: NeedToken) -> str:
+        return token_store(settings).token(
+            settings, need, lambda login: BlockingDriver(http_session(settings)).run(login)
         )
-        return store.token(settings, need, lambda login: BlockingDriver(http_session(settings)).run(login))
+
+
+def token_store(settings: Settings) -> TokenStore:
+    """Return the store that all tasks of this installation share."""
+    from altinn.token_store import TokenStore
+
+    return TokenStore(
+        settings.token_dir or default_token_dir(),
+        fernet_keys(),
+        mask=lambda secret: _mask([secret]),
+        vault=own_vault(),
+    )
 
 
 def app_of(settings: Settings, app_id: str) -> App:
@@ -233,7 +269,7 @@ def http_session(settings: Settings) -> requests.Session:
 
 def default_token_dir() -> str:
     """Return where tokens are shared between this installation's task processes."""
-    return str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "altinn-tokens")
+    return option("token_dir") or str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "altinn-tokens")
 
 
 def fernet_keys() -> list[str]:
@@ -244,7 +280,11 @@ def fernet_keys() -> list[str]:
 
 
 def _read_text(path: str) -> str:
-    return Path(path).expanduser().read_text("utf-8")
+    """Read a file's text; PKCS#12, which is none, comes in base64."""
+    from altinn.protocol.pkcs12_keys import looks_like_pkcs12
+
+    content = Path(path).expanduser().read_bytes()
+    return base64.b64encode(content).decode("ascii") if looks_like_pkcs12(content) else content.decode("utf-8")
 
 
 def _mask(secrets: Any) -> None:

@@ -30,12 +30,14 @@ class OAuthTokens:
 
     :param expires_in: seconds; 0 when the answer does not say.
     :param refresh_token: the next refresh token, if it rotated; empty otherwise.
+    :param refresh_expires_in: seconds that this one lives; 0 when the answer does not say.
     """
 
     access_token: str = field(repr=False)
     expires_in: float = 0.0
     scope: str = ""
     refresh_token: str = field(default="", repr=False)
+    refresh_expires_in: float = 0.0
 
 
 def maskinporten_token(environment: Environment, assertion: str) -> Call[OAuthTokens]:
@@ -168,15 +170,20 @@ def _oauth_tokens(issuer: str) -> Callable[[HttpResponse], OAuthTokens]:
         if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
             # Nothing of the body is shown: half an answer may hold a token.
             raise AltinnAnswerError(f"{issuer} answered {response.status} without an access token")
-        lifetime, rotated = answer.get("expires_in"), answer.get("refresh_token")
+        rotated = answer.get("refresh_token")
         return OAuthTokens(
             answer["access_token"],
-            float(lifetime) if isinstance(lifetime, int | float) else 0.0,
+            _seconds(answer.get("expires_in")),
             str(answer.get("scope") or ""),
             rotated if isinstance(rotated, str) else "",
+            _seconds(answer.get("refresh_token_expires_in")),
         )
 
     return parse
+
+
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
 def _query(parameters: dict[str, str]) -> str:

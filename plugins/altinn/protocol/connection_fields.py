@@ -14,32 +14,51 @@ from collections.abc import Mapping, Sequence
 from altinn.exceptions import AltinnConfigurationError, AltinnInputError
 from altinn.protocol.identifiers import check_organisation_number
 
-SECRET_KEYS = frozenset({"private_key", "refresh_token", "altinn_token", "person_number", "token_person_number"})
+SECRET_KEYS = frozenset(
+    {
+        "private_key",
+        "private_key_passphrase",
+        "refresh_token",
+        "altinn_token",
+        "person_number",
+        "token_person_number",
+    }
+)
 """Keys whose values never appear in a text."""
 
-KNOWN_KEYS = SECRET_KEYS | {
-    "auth_mode",
-    "environment",
-    "external_ref",
-    "idporten_url",
-    "key_id",
-    "maskinporten_url",
-    "on_behalf_of",
-    "organisation_number",
-    "person_number_file",
-    "private_key_file",
-    "proxies",
-    "refresh_token_file",
-    "scopes",
-    "settle",
-    "test_authentication_level",
-    "test_party_id",
-    "test_system_user_id",
-    "test_user_id",
-    "timeout",
-    "token_dir",
-    "verify",
-}
+WRITTEN_BY_LOGIN = frozenset({"login_expires_at"})
+"""Keys that a login writes beside its refresh token; nobody fills them in."""
+
+KNOWN_KEYS = (
+    SECRET_KEYS
+    | WRITTEN_BY_LOGIN
+    | {
+        "acr_values",
+        "auth_mode",
+        "environment",
+        "external_ref",
+        "idporten_url",
+        "key_id",
+        "login_store",
+        "maskinporten_url",
+        "on_behalf_of",
+        "organisation_number",
+        "person_number_file",
+        "private_key_file",
+        "proxies",
+        "refresh_token_file",
+        "scopes",
+        "settle",
+        "signer",
+        "test_authentication_level",
+        "test_party_id",
+        "test_system_user_id",
+        "test_user_id",
+        "timeout",
+        "token_dir",
+        "verify",
+    }
+)
 """Every key of `extra` that means something."""
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")

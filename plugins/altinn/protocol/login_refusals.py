@@ -6,12 +6,12 @@ docs.digdir.no, and AuthenticationController in Altinn's public authentication s
 
 from __future__ import annotations
 
-from altinn.exceptions import AltinnHttpError, AltinnLoginError, AltinnUnavailableError, Problem
+from altinn.exceptions import AltinnHttpError, AltinnLoginEndedError, AltinnLoginError, AltinnUnavailableError, Problem
 from altinn.protocol.problems import TEMPORARY, problem_of
 from altinn.protocol.settings import IDPORTEN, LOCALTEST, MASKINPORTEN, TOKEN_GENERATOR, Settings
 from altinn.protocol.wire import HttpResponse
 
-LOG_IN_AGAIN = "the person has to log in again, and the new refresh token goes into the connection"
+LOG_IN_AGAIN = "the person has to log in again (altinn login, or Airflow's page Altinn logins)"
 
 _SYSTEM_USER_SIGNS = (
     "system user",
@@ -62,7 +62,9 @@ def login_error(what: str, response: HttpResponse, settings: Settings) -> Altinn
         return AltinnLoginError(
             what, problem, "the answer was a redirect: check the host of the connection and proxies"
         )
-    return AltinnLoginError(what, problem, _hint(what, problem, settings))
+    ended = settings.auth_mode == IDPORTEN and "exchange" not in what and "invalid_grant" in _said(problem)
+    kind = AltinnLoginEndedError if ended else AltinnLoginError
+    return kind(what, problem, _hint(what, problem, settings))
 
 
 def _hint(what: str, problem: Problem, settings: Settings) -> str:

@@ -14,6 +14,7 @@ from altinn.exceptions import AltinnConfigurationError, AltinnInputError
 from altinn.protocol.connection_fields import Fields, unknown_key_text
 from altinn.protocol.environments import LOCAL, PRODUCTION, Environment, resolve_environment
 from altinn.protocol.identifiers import check_organisation_number
+from altinn.protocol.keys import Signer, SigningKey, external_key, load_key
 
 MASKINPORTEN = "maskinporten"
 IDPORTEN = "idporten"
@@ -25,6 +26,13 @@ AUTH_MODES = (MASKINPORTEN, IDPORTEN, ALTINN_TOKEN, LOCALTEST, TOKEN_GENERATOR)
 
 DEFAULT_SCOPES = ("altinn:instances.read", "altinn:instances.write")
 """What an end-user system needs to file ("Scopes" on docs.altinn.studio)."""
+
+CONNECTION_STORE, SHARED_STORE = "connection", "shared"
+LOGIN_STORES = (CONNECTION_STORE, SHARED_STORE)
+"""Where a person's login goes, unless the connection names a `refresh_token_file`."""
+
+LEVEL = "idporten-loa-substantial"
+"""The level of assurance that a login asks for; Skatteetaten and Altinn demand no more to file."""
 
 SETTLE = 30.0
 """Seconds until a new instance is sure to show in Altinn's query."""
@@ -46,6 +54,12 @@ class Settings:
     :param timeout: seconds to wait for an ordinary answer.
     :param settle: seconds between an own creation and the look at what else was created.
     :param verify: as in `requests`: whether to check certificates, or a path of certificates to trust.
+    :param passphrase: opens an encrypted key or a PKCS#12 file.
+    :param signer: signs in place of a private key.
+    :param refresh_token_file: where the refresh token was read from, and where a new login goes.
+    :param login_store: "connection" or "shared", where a login goes without such a file.
+    :param login_expires_at: when the connection's login ends, in seconds since 1970; 0 if it does not say.
+    :param acr_values: level of assurance that a login asks for.
     :param unknown_extras: keys of `extra` that mean nothing here; see `warnings`.
     """
 
@@ -74,6 +88,12 @@ class Settings:
     verify: bool | str = True
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     user_agent: str = USER_AGENT
+    passphrase: str = field(default="", repr=False)
+    signer: Signer | None = field(default=None, repr=False)
+    refresh_token_file: str = ""
+    login_store: str = CONNECTION_STORE
+    login_expires_at: float = 0.0
+    acr_values: str = LEVEL
     unknown_extras: tuple[str, ...] = ()
 
     @property
@@ -81,6 +101,7 @@ class Settings:
         """Every secret text of this connection, for masking in logs."""
         found = (
             self.private_key,
+            self.passphrase,
             self.refresh_token,
             self.altinn_token,
             self.person_number,
@@ -88,6 +109,16 @@ class Settings:
             self.generator_password,
         )
         return tuple(secret for secret in found if secret)
+
+    @property
+    def signing_key(self) -> SigningKey:
+        """What signs this connection's assertions.
+
+        :raises AltinnConfigurationError: the key is of no use.
+        """
+        if self.signer is not None:
+            return external_key(self.signer, self.key_id)
+        return load_key(self.private_key, self.key_id, self.passphrase)
 
     def acting_for(self, on_behalf_of: str | None = None, external_ref: str | None = None) -> Settings:
         """Return the same login for another organisation's system user.
@@ -132,7 +163,8 @@ def with_files_read(conn_id: str, extra: Mapping[str, object], read: Callable[[s
     """
     fields = dict(extra)
     for name in ("private_key", "refresh_token", "person_number"):
-        path = fields.pop(f"{name}_file", None)
+        # The refresh token's file is remembered: a new login goes there.
+        path = fields.get(f"{name}_file") if name == "refresh_token" else fields.pop(f"{name}_file", None)
         if not path:
             continue
         where = f"connection '{conn_id}': {name}_file"
@@ -142,21 +174,29 @@ def with_files_read(conn_id: str, extra: Mapping[str, object], read: Callable[[s
             raise AltinnConfigurationError(f"{where} must be the path of a file, as text")
         try:
             content = read(path)
+        except FileNotFoundError as exc:
+            if name == "refresh_token":
+                continue  # Nobody has logged in yet.
+            raise _unreadable(where, path, exc) from exc
         except OSError as exc:
-            why = exc.strerror or type(exc).__name__
-            raise AltinnConfigurationError(
-                f"{where}: {path} cannot be read here ({why}): it must exist on every machine that runs tasks, "
-                "readable for Airflow's user"
-            ) from exc
+            raise _unreadable(where, path, exc) from exc
         except UnicodeError:
             # Not chained: the decoder's exception carries the bytes, which are the key.
             raise AltinnConfigurationError(
-                f"{where}: {path} is not text: give a PEM or JWK file, not PKCS#12 or DER"
+                f"{where}: {path} is not text: give a PEM, JWK or PKCS#12 file for a key, text for the others"
             ) from None
         if not content.strip():
             raise AltinnConfigurationError(f"{where}: {path} is empty")
         fields[name] = content
     return fields
+
+
+def _unreadable(where: str, path: str, exc: OSError) -> AltinnConfigurationError:
+    why = exc.strerror or type(exc).__name__
+    return AltinnConfigurationError(
+        f"{where}: {path} cannot be read here ({why}): it must exist on every machine that runs tasks, "
+        "readable for Airflow's user"
+    )
 
 
 def settings_from(
@@ -167,12 +207,14 @@ def settings_from(
     login: str | None = None,
     password: str | None = None,
     extra: Mapping[str, object] | None = None,
+    signers: Mapping[str, Signer] | None = None,
 ) -> Settings:
     """Check a connection's fields.
 
     :param host: address of LocalTest or the emulator; empty for Altinn's own environments.
     :param port: its port, if the connection keeps it apart from the host (one written as a URI does).
     :param login: client id (user name for the token generator).
+    :param signers: what the field `signer` can name.
     :param password: only for the token generator.
     :param extra: the other fields; files are read already (`with_files_read`).
     :raises AltinnConfigurationError: says which field is wrong and what to write.
@@ -209,10 +251,26 @@ def settings_from(
         token_dir=fields.text("token_dir"),
         verify=fields.verify("verify"),
         proxies=fields.mapping("proxies"),
+        passphrase=fields.text("private_key_passphrase"),
+        signer=_signer(fields, signers or {}),
+        refresh_token_file=fields.text("refresh_token_file"),
+        login_store=fields.choice("login_store", LOGIN_STORES, default=CONNECTION_STORE),
+        login_expires_at=fields.number("login_expires_at", default=0.0, minimum=0, maximum=1e11),
+        acr_values=" ".join(fields.words("acr_values")) or LEVEL,
         unknown_extras=fields.unknown(),
     )
     _check_mode(fields, settings, password or "")
     return settings
+
+
+def _signer(fields: Fields, signers: Mapping[str, Signer]) -> Signer | None:
+    name = fields.text("signer")
+    if not name:
+        return None
+    if name not in signers:
+        known = f"known are {', '.join(sorted(signers))}" if signers else "none is set there"
+        raise fields.error("signer", f"'{name[:40]}' is not among [altinn] signers of Airflow's configuration: {known}")
+    return signers[name]
 
 
 def _environment(fields: Fields, host: str | None) -> Environment:
@@ -242,7 +300,10 @@ def _check_mode(fields: Fields, settings: Settings, password: str) -> None:
 def _check_client(fields: Fields, settings: Settings, password: str) -> None:
     if not settings.client_id:
         raise fields.error("login", "is missing: write the client id")
-    if not settings.private_key:
+    if settings.signer is not None:
+        if settings.private_key:
+            raise fields.error("signer", "and private_key are both given: remove one of them")
+    elif not settings.private_key:
         secret = "; a client secret in the password field is not used" if password else ""
         raise fields.error(
             "private_key",
@@ -256,12 +317,6 @@ def _check_client(fields: Fields, settings: Settings, password: str) -> None:
 
 def _check_idporten(fields: Fields, settings: Settings, password: str) -> None:
     _check_client(fields, settings, password)
-    if not settings.refresh_token:
-        raise fields.error(
-            "refresh_token",
-            "is missing: a person logs in with ID-porten once, and the refresh token of that login goes here "
-            "(or into the file that refresh_token_file names)",
-        )
     if settings.on_behalf_of or settings.external_ref:
         raise fields.error(
             "on_behalf_of", "selects a system user, which only Maskinporten knows: remove it (and external_ref)"

@@ -23,9 +23,8 @@ from altinn.exceptions import (
 )
 from altinn.protocol import authentication_api
 from altinn.protocol.assertions import idporten_assertion, maskinporten_assertion
-from altinn.protocol.keys import load_key
 from altinn.protocol.login_refusals import login_error
-from altinn.protocol.settings import ALTINN_TOKEN, IDPORTEN, LOCALTEST, MASKINPORTEN, Settings
+from altinn.protocol.settings import ALTINN_TOKEN, IDPORTEN, LOCALTEST, MASKINPORTEN, SHARED_STORE, Settings
 from altinn.protocol.wire import Call, Flow, HttpResponse, KeepRefreshToken, Sleep
 
 T = TypeVar("T")
@@ -64,8 +63,9 @@ def cache_key(settings: Settings) -> str:
     """Return a name for everything that decides which identity a token gives, as 64 hexadecimal digits.
 
     Two settings share a key exactly if a token of one may be used for the other. An ID-porten login is identified by
-    the connection's refresh token, so that a new login starts a new line; its scopes were decided by the person, and
-    an edit of the connection's scopes must not lose the line.
+    the connection's refresh token, so that a new login starts a new line, or by the connection's id where the login
+    itself is kept in the store; its scopes were decided by the person, and an edit of the connection's scopes must not
+    lose the line.
     """
     environment, mode = settings.environment, settings.auth_mode
     parts: dict[str, object] = {
@@ -76,7 +76,7 @@ def cache_key(settings: Settings) -> str:
         "client": settings.client_id,
         "scopes": [] if mode == IDPORTEN else sorted(settings.scopes),
         "system user": [settings.on_behalf_of, settings.external_ref],
-        "login": _digest(settings.refresh_token if mode == IDPORTEN else ""),
+        "login": _login_of(settings) if mode == IDPORTEN else "",
         "ready made": _digest(settings.altinn_token if mode == ALTINN_TOKEN else ""),
         "test": [
             settings.test_user_id,
@@ -87,6 +87,12 @@ def cache_key(settings: Settings) -> str:
         ],
     }
     return _digest(json.dumps(parts, sort_keys=True))
+
+
+def _login_of(settings: Settings) -> str:
+    if settings.refresh_token:
+        return _digest(settings.refresh_token)
+    return f"connection {settings.conn_id}" if settings.login_store == SHARED_STORE else ""
 
 
 def _digest(text: str) -> str:
@@ -156,7 +162,7 @@ def external_token(
     settings: Settings, *, clock: Clock = time.time, new_id: NewId = new_uuid
 ) -> Flow[authentication_api.OAuthTokens]:
     """Get a Maskinporten token, with a new assertion for each attempt."""
-    key = load_key(settings.private_key, settings.key_id)
+    key = settings.signing_key
     return (
         yield from _ask(
             settings,
@@ -174,7 +180,7 @@ def _refreshed(
 
     After a lost answer the same token is tried again: if the server has rotated it, the successor is lost anyway.
     """
-    key = load_key(settings.private_key, settings.key_id)
+    key = settings.signing_key
     tokens = yield from _ask(
         settings,
         lambda: authentication_api.idporten_refresh(
@@ -185,7 +191,7 @@ def _refreshed(
         ),
     )
     if tokens.refresh_token and tokens.refresh_token != refresh_token:
-        yield KeepRefreshToken(tokens.refresh_token)
+        yield KeepRefreshToken(tokens.refresh_token, tokens.refresh_expires_in)
     return tokens
 
 

@@ -110,9 +110,13 @@ class NeedToken:
 
 @dataclass(frozen=True, slots=True)
 class KeepRefreshToken:
-    """Ask the driver to store a rotated refresh token durably before the flow goes on."""
+    """Ask the driver to store a rotated refresh token durably before the flow goes on.
+
+    :param expires_in: seconds that it lives; 0 when the server does not say.
+    """
 
     refresh_token: str = field(repr=False)
+    expires_in: float = 0.0
 
 
 Step = HttpRequest | Sleep | NeedToken | KeepRefreshToken
