@@ -10,6 +10,11 @@ that talks to Altinn fails, and nothing is filed.
 
 Filing is safe to repeat: a second run for the same period finds what is filed and shows its receipt. A return that has
 changed since is refused; it needs a correction.
+
+Runs come five days before each term's deadline, from a backfill, by hand or from the REST API; the first task says
+which period a run is about. Where the returns lie, by period and company, stands in `return_path`, for example
+`s3://returns/{organisation_number}/{period}.xml`. A company that files by month, quarter or year takes another
+schedule from `altinn.timetables`.
 """
 
 from __future__ import annotations
@@ -28,45 +33,51 @@ from altinn.exceptions import Issue
 from altinn.operators import (
     AltinnDownloadDataOperator,
     AltinnInstantiateOperator,
+    AltinnPlanFilingOperator,
     AltinnProcessNextOperator,
     AltinnUploadDataOperator,
     AltinnValidateOperator,
 )
 from altinn.retries import AltinnRetryPolicy
+from altinn.runs.trigger_form import filing_params
 from altinn.sensors import AltinnFeedbackSensor
+from altinn.timetables import vat_terms
 
 PROJECT = Path(__file__).resolve().parents[1]
 SCHEMAS = Path(os.environ.get("ALTINN_SCHEMAS", PROJECT / "include" / "schemas")) / "skatteetaten-mva"
 RETURN_NAME = "mva-melding.xml"
+SAMPLE = str(PROJECT / "include" / "samples" / "kompensasjon_mvamelding.xml")
 COVER_SHEET = "cover-sheet.pdf"
 FILES = os.environ.get("ALTINN_FILES", str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "altinn"))
+# The demo's Airflow sets this: it has no returns of its own to file on schedule.
+SCHEDULE = vat_terms(lead_days=5, automatic=os.environ.get("ALTINN_SCHEDULED_FILINGS", "true") == "true")
+KINDS = ("term", "month", "quarter", "year")
+"""What a run by hand may be about; the schedule is about terms."""
 
 with DAG(
     dag_id="vat_return",
     description="File one period's VAT return with Skatteetaten and keep the receipts",
     doc_md=__doc__,
-    schedule=None,
+    schedule=SCHEDULE,
     start_date=datetime(2022, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    is_paused_upon_creation=True,
     render_template_as_native_obj=True,
     tags=["altinn", "skatteetaten", "vat"],
     params={
-        "period": Param(
-            "2022-T5",
-            type="string",
-            title="Period",
-            description="Term of the year: 2022-T5 is September and October 2022",
-            pattern=r"^\d{4}(-(T[1-6]|M(0[1-9]|1[0-2])|Q[1-4]|H[12]))?$",
-        ),
+        **filing_params(SCHEDULE, kinds=KINDS),
         "organisation_number": Param(
             "999999999", type="string", title="Organisation number", pattern=r"^\d{9}$", description="Nine digits"
         ),
         "return_path": Param(
-            str(PROJECT / "include" / "samples" / "kompensasjon_mvamelding.xml"),
+            os.environ.get("ALTINN_VAT_RETURNS", SAMPLE),
             type="string",
             title="The return",
-            description="Path of the XML file: local, or anything ObjectStoragePath knows (s3://…, gs://…)",
+            description=(
+                "Path of the XML file: local, or anything ObjectStoragePath knows (s3://…, gs://…); {period} and "
+                "{organisation_number} are filled in"
+            ),
         ),
         "attachments": Param(
             [], type="array", items={"type": "string"}, title="Attachments", description="Paths of further documents"
@@ -83,11 +94,29 @@ with DAG(
         ),
     },
 ) as dag:
-    folder = f"{FILES}/vat_return/{{{{ params.organisation_number }}}}/{{{{ params.period }}}}"
+    folder = (
+        f"{FILES}/vat_return/{{{{ params.organisation_number }}}}/{{{{ ti.xcom_pull(task_ids='period')['label'] }}}}"
+    )
     altinn = {"app": "{{ params.app }}", "altinn_conn_id": "{{ params.altinn_conn_id }}"}
 
     @task(retries=0)
-    def prepare(folder: str) -> dict[str, Any]:
+    def period() -> dict[str, str]:
+        """Say which period the run is about, and find the return.
+
+        :return: "period"; "label", which names the period's folder; "return_path".
+        """
+        from altinn.runs import resolve_period
+
+        context = get_current_context()
+        params, name = context["params"], resolve_period(context, kinds=KINDS).name
+        path = params["return_path"].replace("{organisation_number}", str(params["organisation_number"]))
+        label = name if params["kind"] == "main" else f"{name}-correction-{params['correction_number']}"
+        return {"period": name, "label": label, "return_path": path.replace("{period}", name)}
+
+    run: Any = period()
+
+    @task(retries=0)
+    def prepare(run: dict[str, str], folder: str) -> dict[str, Any]:
         """Check the return, and write the envelope and the cover sheet that go with it.
 
         :return: the documents as the upload tasks take them, and the hash over the caller's own.
@@ -99,8 +128,8 @@ with DAG(
         from altinn.validation.xml_check import SchemaSource, check_xml
 
         params = get_current_context()["params"]
-        period, organisation_number = params["period"], str(params["organisation_number"])
-        content = storage_path(params["return_path"]).read_bytes()
+        period, organisation_number = run["period"], str(params["organisation_number"])
+        content = storage_path(run["return_path"]).read_bytes()
 
         def require(issues: list[Issue], what: str) -> None:
             if any(issue.severity == "error" for issue in issues):
@@ -139,7 +168,7 @@ with DAG(
 
         the_return = {
             "data_type": vat.RETURN,
-            "path": params["return_path"],
+            "path": run["return_path"],
             "file_name": RETURN_NAME,
             "content_type": "text/xml",
         }
@@ -155,15 +184,24 @@ with DAG(
             "content_sha256": combined_sha256(sources),
         }
 
-    prepared = prepare(folder)
+    prepared = prepare(run, folder)
 
-    instantiate = AltinnInstantiateOperator(
-        task_id="instantiate",
-        period="{{ params.period }}",
-        organisation_number="{{ params.organisation_number }}",
-        content_sha256=prepared["content_sha256"],
+    filing: Any = {
+        "period": run["period"],
+        "kind": "{{ params.kind }}",
+        "correction_number": "{{ params.correction_number }}",
+        "organisation_number": "{{ params.organisation_number }}",
+        "content_sha256": prepared["content_sha256"],
         **altinn,
+    }
+    plan = AltinnPlanFilingOperator(
+        task_id="plan",
+        dry_run="{{ params.dry_run }}",
+        on_backfill="{{ params.on_backfill }}",
+        max_filings_per_backfill="{{ params.max_filings_per_backfill }}",
+        **filing,
     )
+    instantiate = AltinnInstantiateOperator(task_id="instantiate", **filing)
     instance: Any = {"instance_id": instantiate.output, **altinn}
 
     upload_envelope = AltinnUploadDataOperator(task_id="upload_envelope", documents=[prepared["envelope"]], **instance)
@@ -195,7 +233,12 @@ with DAG(
 
     @task(retries=4, retry_policy=AltinnRetryPolicy())
     def receipt(
-        instance_id: str, documents: list[Any], files: list[dict[str, Any]], folder: str, delivered_before: bool
+        period: str,
+        instance_id: str,
+        documents: list[Any],
+        files: list[dict[str, Any]],
+        folder: str,
+        delivered_before: bool,
     ) -> dict[str, Any]:
         """Read the verdict, fail unless it is "accepted", and keep the receipt beside the files.
 
@@ -231,7 +274,7 @@ with DAG(
         result = {
             "instance_id": instance_id,
             "app": params["app"],
-            "period": params["period"],
+            "period": period,
             "organisation_number": params["organisation_number"],
             "outcome": verdict.state,
             "reason": verdict.reason,
@@ -248,11 +291,13 @@ with DAG(
         return result
 
     done = receipt(
+        run["period"],
         instantiate.output,
         uploaded,
         download_receipts.output,
         folder,
         "{{ ti.xcom_pull(task_ids='instantiate', key='altinn_delivered') }}",
     )
+    plan >> instantiate
     upload_envelope >> upload_return >> upload_attachments >> validate >> submit >> confirm
     confirm >> wait_for_feedback >> download_receipts >> done

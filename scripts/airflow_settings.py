@@ -65,5 +65,6 @@ def airflow_environment(
         **base,
         "AIRFLOW_HOME": str(home),
         "ALTINN_FILES": str(files),
+        "ALTINN_SCHEDULED_FILINGS": "false",
         **{f"AIRFLOW__{name}": value for name, value in options.items()},
     }

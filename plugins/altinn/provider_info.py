@@ -41,7 +41,15 @@ def get_provider_info() -> dict[str, Any]:
 
 
 _SENSORS = ("feedback_sensor", "process_sensor", "signature_sensor")
-_OPERATORS = ("delete_instance", "download_data", "instantiate", "process_next", "upload_data", "validate")
+_OPERATORS = (
+    "delete_instance",
+    "download_data",
+    "instantiate",
+    "plan_filing",
+    "process_next",
+    "upload_data",
+    "validate",
+)
 
 
 def _modules(package: str, names: tuple[str, ...]) -> list[str]:

@@ -45,6 +45,7 @@ class MemorySupervisor:
         self.connections: dict[str, dict[str, Any]] = {}
         self.xcoms: dict[tuple[str, str], Any] = {}
         self.store: dict[str, Any] = {}
+        self.task_states: dict[str, dict[str, str | None]] = {}
 
     async def asend(self, msg: Any) -> Any:
         return self.send(msg)
@@ -80,6 +81,9 @@ class MemorySupervisor:
     def _SetTaskStateStore(self, message: Any) -> None:
         self.store[message.key] = message.value
 
+    def _GetTaskStates(self, _message: Any) -> Any:
+        return comms.TaskStatesResult(task_states=self.task_states)
+
     def _DeleteTaskStateStore(self, message: Any) -> None:
         self.store.pop(message.key, None)
 
@@ -112,7 +116,13 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> MemorySupervisor:
 def run_task(supervisor: MemorySupervisor) -> RunTask:
     """Run one operator to its end: rendering, retry policy, XCom and links included."""
 
-    def run(operator: BaseOperator, *, try_number: int = 1, params: dict[str, Any] | None = None) -> Outcome:
+    def run(
+        operator: BaseOperator,
+        *,
+        try_number: int = 1,
+        params: dict[str, Any] | None = None,
+        of_run: dict[str, Any] | None = None,
+    ) -> Outcome:
         if not operator.has_dag():  # type: ignore[no-untyped-call]
             DAG("test", schedule=None, start_date=NOW, render_template_as_native_obj=True).add_task(operator)
         dag_run = DagRun(
@@ -129,7 +139,7 @@ def run_task(supervisor: MemorySupervisor) -> RunTask:
             conf=params or {},
             consumed_asset_events=[],
             partition_key=None,
-        )
+        ).model_copy(update=of_run or {})
         context = TIRunContext(
             dag_run=dag_run, max_tries=operator.retries or 0, should_retry=try_number <= (operator.retries or 0)
         )

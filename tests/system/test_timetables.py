@@ -176,6 +176,15 @@ def test_it_reads_well() -> None:
     )
 
 
+def test_a_report_can_be_left_to_people() -> None:
+    timetable = vat_terms(automatic=False)
+    restrictions = (ON_TIME, FROM_START)
+    started = [timetable.next_dagrun_info(last_automated_data_interval=None, restriction=r) for r in restrictions]
+    assert started == [None, None]
+    assert len(backfilled(timetable, moment(2025, 1, 1), moment(2025, 12, 31))) == 6
+    assert timetable.summary == "VAT return, two-month terms, by hand"
+
+
 def test_a_stated_deadline_moves_the_run() -> None:
     timetable = PeriodTimetable("ssb_quarters", lead_days=5, due_dates={"2026-Q1": "2026-05-20"})
     assert timetable.run_after(parse_period("2026-Q1")) == moment(2026, 5, 15, 4)
@@ -198,7 +207,7 @@ def test_what_makes_no_schedule_is_refused_when_the_dag_is_read(timetable: Perio
 
 def test_it_is_registered_and_survives_serialisation() -> None:
     assert PeriodTimetable in AltinnPlugin.timetables
-    options = {"lead_days": 7, "due_dates": {"2026-T1": "2026-04-08"}, "hour": 8}
+    options = {"lead_days": 7, "due_dates": {"2026-T1": "2026-04-08"}, "hour": 8, "automatic": True}
     dag = DAG("periods", schedule=vat_terms(**options), start_date=datetime(2022, 1, 1, tzinfo=UTC))  # type: ignore[arg-type]
     again = DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
     assert isinstance(again, PeriodTimetable)

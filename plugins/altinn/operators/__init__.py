@@ -5,6 +5,7 @@ from __future__ import annotations
 from altinn.operators.delete_instance import AltinnDeleteInstanceOperator
 from altinn.operators.download_data import AltinnDownloadDataOperator
 from altinn.operators.instantiate import AltinnInstantiateMultipartOperator, AltinnInstantiateOperator
+from altinn.operators.plan_filing import AltinnPlanFilingOperator
 from altinn.operators.process_next import AltinnProcessNextOperator
 from altinn.operators.upload_data import AltinnUploadDataOperator
 from altinn.operators.validate import AltinnValidateOperator
@@ -14,6 +15,7 @@ __all__ = [
     "AltinnDownloadDataOperator",
     "AltinnInstantiateMultipartOperator",
     "AltinnInstantiateOperator",
+    "AltinnPlanFilingOperator",
     "AltinnProcessNextOperator",
     "AltinnUploadDataOperator",
     "AltinnValidateOperator",

@@ -40,6 +40,7 @@ class PeriodTimetable(Timetable):
     :param lead_days: days between run and deadline; then moved back to a working day, though never into the period.
     :param due_dates: deadlines that the authority has stated otherwise, by period: {"2026-Q1": "2026-05-04"}.
     :param hour: of the run, in Oslo.
+    :param automatic: False leaves only runs that somebody starts: by hand, from the REST API, as a backfill.
     :param now: the clock.
     """
 
@@ -50,21 +51,22 @@ class PeriodTimetable(Timetable):
         lead_days: int = LEAD_DAYS,
         due_dates: Mapping[str, str] | None = None,
         hour: int = 6,
+        automatic: bool = True,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.report = report_calendar(report)
         self.lead_days = lead_days
         self.due_dates = dict(due_dates or {})
         self.hour = hour
+        self.automatic = automatic
         self._now = now
-        self.description = (
-            f"{self.report.title}: {lead_days} days before it is due ({self.report.rule}), at {hour:02d}:00 in Oslo"
-        )
+        when = f"{lead_days} days before it is due ({self.report.rule}), at {hour:02d}:00 in Oslo"
+        self.description = f"{self.report.title}: {when if automatic else f'by hand; due {self.report.rule}'}"
 
     @property
     def summary(self) -> str:
         """What stands in Airflow's lists, for example "VAT return, two-month terms, 5 days ahead"."""
-        return f"{self.report.title}, {self.lead_days} days ahead"
+        return f"{self.report.title}, {f'{self.lead_days} days ahead' if self.automatic else 'by hand'}"
 
     def validate(self) -> None:
         """Refuse numbers and dates that make no schedule.
@@ -89,12 +91,14 @@ class PeriodTimetable(Timetable):
             "lead_days": self.lead_days,
             "due_dates": self.due_dates,
             "hour": self.hour,
+            "automatic": self.automatic,
         }
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> PeriodTimetable:
         """Make the timetable again."""
-        return cls(data["report"], lead_days=data["lead_days"], due_dates=data["due_dates"], hour=data["hour"])
+        options = {name: value for name, value in data.items() if name != "report"}
+        return cls(data["report"], **options)
 
     def due_date(self, period: Period) -> date:
         """Return a period's deadline."""
@@ -143,15 +147,15 @@ class PeriodTimetable(Timetable):
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
         """Return the next period's run."""
+        # Only a backfill has both: Airflow gives it every period that has ended, and would let the runs of those that
+        # are not due yet wait for weeks, during which no other backfill could start.
+        in_backfill = restriction.catchup and restriction.latest is not None
         period = self._next_period(last_automated_data_interval, restriction)
-        if period is None or period.end.year > _LAST_YEAR:
+        if period is None or period.end.year > _LAST_YEAR or not (self.automatic or in_backfill):
             return None
         interval = _interval(period)
         if restriction.latest is not None and interval.start > restriction.latest:
             return None
-        # Only a backfill has both: Airflow gives it every period that has ended, and would let the runs of those that
-        # are not due yet wait for weeks, during which no other backfill could start.
-        in_backfill = restriction.catchup and restriction.latest is not None
         return DagRunInfo(run_after=interval.end if in_backfill else self.run_after(period), data_interval=interval)
 
     def _next_period(self, last: DataInterval | None, restriction: TimeRestriction) -> Period | None:

@@ -1,0 +1,163 @@
+"""The task before the first write: dry runs, verifying backfills, runs without a period."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.api.datamodels._generated import DagRunType
+
+from altinn.emulator import Emulator
+from altinn.exceptions import AltinnFilingError, AltinnInputError
+from altinn.operators import AltinnInstantiateOperator, AltinnPlanFilingOperator
+from altinn.timetables import vat_terms
+from tests.system.conftest import Look, MemorySupervisor, RunTask
+
+TERM = datetime(2026, 7, 1, tzinfo=UTC)
+BACKFILL = {"run_type": DagRunType.BACKFILL, "logical_date": TERM, "data_interval_start": TERM}
+
+
+def plan(connection: str, **arguments: Any) -> AltinnPlanFilingOperator:
+    arguments = {"app": "ttd/basic", "period": "2026-T4", "altinn_conn_id": connection, **arguments}
+    with DAG(
+        "test",
+        schedule=vat_terms(),
+        start_date=datetime(2022, 1, 1, tzinfo=UTC),
+        params={"period": None},
+        render_template_as_native_obj=True,
+    ):
+        return AltinnPlanFilingOperator(task_id="plan", **arguments)
+
+
+def file(run_task: RunTask, look: Look, connection: str, **arguments: Any) -> str:
+    arguments = {"app": "ttd/basic", "period": "2026-T4", "altinn_conn_id": connection, **arguments}
+    instance_id = str(run_task(AltinnInstantiateOperator(task_id="instantiate", **arguments)).result)
+    look.submit(instance_id)
+    return instance_id
+
+
+def test_an_ordinary_run_goes_on_without_a_request(
+    run_task: RunTask, connection: str, emulator: Emulator, look: Look
+) -> None:
+    outcome = run_task(plan(connection, kind="correction", correction_number="2"))
+    assert outcome.result == {"period": "2026-T4", "kind": "correction", "correction_number": 2}
+    assert look.journal() == []
+
+
+def test_the_period_is_the_run_s_own(run_task: RunTask, connection: str) -> None:
+    assert run_task(plan(connection, period=None), of_run=BACKFILL).result["period"] == "2026-T4"
+    by_key = run_task(plan(connection, period=None), of_run={"partition_key": "2026-T3"})
+    assert by_key.result["period"] == "2026-T3"
+
+
+def test_a_run_without_a_period_fails_for_good(run_task: RunTask, connection: str) -> None:
+    now = {"logical_date": datetime(2026, 11, 24, 9, 12, 3, tzinfo=UTC)}
+    outcome = run_task(plan(connection, period=None), of_run=now)
+    assert outcome.state == "failed"
+    assert isinstance(outcome.error, AltinnInputError)
+    assert "does not say which period" in str(outcome.error)
+
+
+def test_a_dry_run_says_that_an_instance_would_be_made(run_task: RunTask, connection: str, look: Look) -> None:
+    outcome = run_task(plan(connection, dry_run="{{ true }}"))
+    assert outcome.state == "skipped"
+    assert outcome.xcoms["altinn_dry_run"]["would"].startswith("an instance would be made for ttd/basic")
+    assert look.requests("GET", "/storage/api/v1/instances")
+    assert look.writes() == []
+
+
+def test_a_dry_run_says_that_a_draft_would_be_filed(run_task: RunTask, connection: str, look: Look) -> None:
+    arguments: dict[str, Any] = {"app": "ttd/basic", "period": "2026-T4", "altinn_conn_id": connection}
+    made = run_task(AltinnInstantiateOperator(task_id="instantiate", **arguments)).result
+    before = look.writes()
+    outcome = run_task(plan(connection, dry_run=True))
+    assert outcome.state == "skipped"
+    assert f"draft {made}, which is at Task_1" in outcome.xcoms["altinn_dry_run"]["would"]
+    assert look.writes() == before
+
+
+def test_a_dry_run_says_that_the_period_is_filed(run_task: RunTask, connection: str, look: Look) -> None:
+    filed = file(run_task, look, connection, content_sha256="a" * 64)
+    before = look.writes()
+    outcome = run_task(plan(connection, dry_run=True, content_sha256="a" * 64))
+    assert outcome.xcoms["altinn_dry_run"] == {
+        "period": "2026-T4",
+        "kind": "main",
+        "would": f"nothing would be filed: {filed} is delivered already (ended)",
+        "instance_id": filed,
+    }
+    other = run_task(plan(connection, dry_run=True, content_sha256="b" * 64))
+    assert "with other documents than these" in other.xcoms["altinn_dry_run"]["would"]
+    assert look.writes() == before
+
+
+def test_a_verifying_backfill_goes_on_where_the_report_is_filed(run_task: RunTask, connection: str, look: Look) -> None:
+    file(run_task, look, connection)
+    before = look.writes()
+    outcome = run_task(plan(connection, on_backfill="verify_only"), of_run=BACKFILL)
+    assert outcome.state == "success"
+    assert look.writes() == before
+
+
+@pytest.mark.parametrize("there_is_a_draft", [False, True])
+def test_a_verifying_backfill_fails_where_nothing_is_filed(
+    run_task: RunTask, connection: str, look: Look, there_is_a_draft: bool
+) -> None:
+    if there_is_a_draft:
+        arguments: dict[str, Any] = {"app": "ttd/basic", "period": "2026-T4", "altinn_conn_id": connection}
+        run_task(AltinnInstantiateOperator(task_id="instantiate", **arguments))
+    before = look.writes()
+    outcome = run_task(plan(connection, on_backfill="verify_only"), of_run=BACKFILL)
+    assert outcome.state == "failed"
+    assert isinstance(outcome.error, AltinnFilingError)
+    assert "2026-T4, main is not filed" in str(outcome.error)
+    assert ("draft" in str(outcome.error)) is there_is_a_draft
+    assert look.writes() == before
+
+
+def test_a_verifying_backfill_fails_where_other_documents_are_filed(
+    run_task: RunTask, connection: str, look: Look
+) -> None:
+    file(run_task, look, connection, content_sha256="a" * 64)
+    verify = plan(connection, on_backfill="verify_only", content_sha256="b" * 64)
+    outcome = run_task(verify, of_run=BACKFILL)
+    assert outcome.state == "failed"
+    assert "with other documents than these" in str(outcome.error)
+
+
+def test_other_runs_do_not_verify(run_task: RunTask, connection: str) -> None:
+    assert run_task(plan(connection, on_backfill="verify_only")).state == "success"
+
+
+def test_a_backfill_of_too_many_periods_files_none(
+    run_task: RunTask, supervisor: MemorySupervisor, connection: str, look: Look
+) -> None:
+    supervisor.task_states = {f"backfill__{number}": {"plan": None} for number in range(7)}
+    refused = run_task(plan(connection, max_filings_per_backfill="6"), of_run=BACKFILL)
+    assert refused.state == "failed"
+    assert "has 7 periods to file, more than max_filings_per_backfill=6" in str(refused.error)
+    assert run_task(plan(connection, max_filings_per_backfill=7), of_run=BACKFILL).state == "success"
+    verify = plan(connection, max_filings_per_backfill=6, on_backfill="verify_only")
+    assert "is not filed" in str(run_task(verify, of_run=BACKFILL).error)
+    assert look.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"dry_run": "perhaps"}, "dry_run must be true or false"),
+        ({"on_backfill": "all"}, "on_backfill must be"),
+        ({"max_filings_per_backfill": "many"}, "max_filings_per_backfill must be a whole number"),
+        ({"correction_number": "-1"}, "correction_number must be a whole number"),
+        ({"kind": "correction"}, "correction number"),
+    ],
+)
+def test_a_wrong_rule_fails_before_anything_is_asked(
+    run_task: RunTask, connection: str, look: Look, arguments: dict[str, Any], said: str
+) -> None:
+    outcome = run_task(plan(connection, **arguments), of_run=BACKFILL)
+    assert outcome.state == "failed"
+    assert said in str(outcome.error)
+    assert look.journal() == []
