@@ -32,7 +32,7 @@ RANKS = {
     "retries": 2,
     "timetables": 2,
     "deadlines": 2,
-    "runs": 2,
+    "runs": 3,
     "person_login": 2.5,
     "hooks": 3,
     "links": 3,
