@@ -52,6 +52,7 @@ ENGINES = {
     "altinn.validation.xsd_messages",
     "altinn.validation.xsd_numbers",
     "altinn.validation.json_engine",
+    "altinn.validation.lxml_engine",
 }
 """The modules that are made of a slow library; whoever needs one imports it inside a function."""
 

@@ -60,7 +60,7 @@ def prescan(data: bytes, limits: XmlLimits | None = None) -> Prescan:
         begin with "refused-" mean that the document was not judged at all.
     """
     limits = limits or XmlLimits()
-    _check_start(data, limits)
+    check_start(data, limits)
     scanner = _Scanner(limits)
     try:
         scanner.parser.Parse(data, True)
@@ -93,8 +93,11 @@ def refuse(code: str, message: str, line: int = 0, cause: Exception | None = Non
     raise AltinnDocumentError(f"{where}{message}", (issue,)) from cause
 
 
-def _check_start(data: bytes, limits: XmlLimits) -> None:
-    """Refuse by size, encoding and document type, before expat sees a byte."""
+def check_start(data: bytes, limits: XmlLimits) -> None:
+    """Refuse by size, encoding and document type, before an engine sees a byte.
+
+    :raises AltinnDocumentError: refused.
+    """
     if not data:
         refuse("xml-empty", "the document is empty")
     if len(data) > limits.size:

@@ -8,11 +8,13 @@ what was undone is told as an information.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from altinn.exceptions import AltinnDocumentError, AltinnInputError, Issue
+from altinn.validation.json_schema_shapes import unwrapped
 from altinn.validation.json_strict import JsonLimits, load_json
-from altinn.validation.xml_check import MAX_ISSUES
+from altinn.validation.xml_check import ENGINES, MAX_ISSUES, SLOW_FROM, is_fast
 
 
 def check_json(
@@ -22,6 +24,7 @@ def check_json(
     limits: JsonLimits | None = None,
     max_issues: int = MAX_ISSUES,
     show_values: bool = False,
+    engine: str = "auto",
 ) -> list[Issue]:
     """Return what is wrong with the document; no error among the issues means that it is valid.
 
@@ -29,16 +32,38 @@ def check_json(
 
     :param schema: a file, the bytes of one, or a schema that is decoded already.
     :param show_values: repeat the values found, shortened, in the messages. They may be secret.
-    :raises AltinnInputError: the schema itself cannot be used.
+    :param engine: "auto" takes jsonschema-rs from 1 MB on if it is installed; "pure" never; "fast" always.
+    :raises AltinnInputError: the schema itself cannot be used, or "fast" is not installed.
     """
+    if engine not in ENGINES:
+        raise AltinnInputError(f"engine must be one of {', '.join(ENGINES)}, not {engine[:40]!r}")
     decoded = _schema(schema)
     try:
         value = load_json(data, limits)
     except AltinnDocumentError as exc:
         return list(exc.issues)
+    found = _quick(value, decoded, max_issues) if is_fast(data, engine, "jsonschema_rs") else None
+    if found == [] or (found and len(data) > SLOW_FROM):
+        return [*_hints(decoded), *found]
     from altinn.validation.json_engine import find_issues
 
-    return find_issues(value, decoded, max_issues=max_issues, show_values=show_values)
+    issues = find_issues(value, decoded, max_issues=max_issues, show_values=show_values)
+    if found and not any(issue.severity == "error" for issue in issues):
+        # The stricter engine counts: what one of two readers refuses, a third may refuse too.
+        issues += [replace(issue, code="engine-disagreement") for issue in found]
+    return issues
+
+
+def _quick(value: object, schema: Mapping[str, object] | bool, max_issues: int) -> list[Issue] | None:
+    from altinn.validation.json_fast import fast_issues
+
+    judged = unwrapped(schema)[0] if isinstance(schema, Mapping) else schema
+    return fast_issues(value, judged, max_issues=max_issues)
+
+
+def _hints(schema: Mapping[str, object] | bool) -> list[Issue]:
+    changes = unwrapped(schema)[1] if isinstance(schema, Mapping) else ()
+    return [Issue("information", "schema-changed", "", text, "json-schema") for text in changes]
 
 
 def _schema(source: Path | bytes | Mapping[str, object]) -> Mapping[str, object] | bool:

@@ -10,7 +10,6 @@ scripts' digits), so `altinn.validation.xsd_numbers` looks at numbers again.
 # ruff: noqa: TID253 - this module is imported inside a function only, together with the engine
 from __future__ import annotations
 
-import hashlib
 import io
 import warnings
 from collections import OrderedDict
@@ -29,8 +28,10 @@ from xmlschema.exceptions import XMLResourceBlocked, XMLResourceOSError
 
 from altinn.exceptions import AltinnInputError, Issue
 from altinn.protocol.xml_prescan import Prescan, XmlLimits
+from altinn.validation.schema_folder import fingerprint
 from altinn.validation.xsd_messages import Finding, explain
-from altinn.validation.xsd_numbers import NumberCheck
+from altinn.validation.xsd_numbers import NumberCheck, mend_patterns
+from altinn.validation.xsd_words import root_issue
 
 _KEPT_SCHEMAS = 16
 _cache: OrderedDict[str, BuiltSchema] = OrderedDict()
@@ -73,7 +74,7 @@ def built_schema(directory: Path, entry: str) -> BuiltSchema:
 
     :raises AltinnInputError: the schema is broken or wants something from outside its folder.
     """
-    key = _fingerprint(directory, entry)
+    key = fingerprint(directory, entry)
     with _lock:
         found = _cache.get(key)
         if found is None:
@@ -84,21 +85,13 @@ def built_schema(directory: Path, entry: str) -> BuiltSchema:
     return found
 
 
-def _fingerprint(directory: Path, entry: str) -> str:
-    digest = hashlib.sha256(entry.encode())
-    for path in sorted(directory.rglob("*.xsd")):
-        content = path.read_bytes()
-        digest.update(f"\n{path.relative_to(directory).as_posix()}\n{len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
-
-
 def _build(directory: Path, entry: str) -> BuiltSchema:
     path = (directory / entry).resolve()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             schema = xmlschema.XMLSchema(str(path), allow="local", defuse="remote", opener=_FolderOpener(directory))
+            mend_patterns(schema)
         except (xmlschema.XMLSchemaException, xmlschema.XMLResourceError, OSError, RecursionError) as exc:
             raise AltinnInputError(f"the schema {entry} cannot be used: {_first_line(exc)}") from exc
     issues = tuple(
@@ -117,7 +110,8 @@ def _first_line(exc: Warning | Exception | str) -> str:
 def find_issues(data: bytes, seen: Prescan, built: BuiltSchema, *, max_issues: int, show_values: bool) -> list[Issue]:
     """Judge a document that has passed the pre-scan; see `altinn.validation.xml_check.check_xml`."""
     issues = list(built.issues)
-    wrong_root = _root_issue(seen.root, built)
+    roots = {str(element.name) for element in built.schema.elements.values()}
+    wrong_root = root_issue(seen.root, roots, built.schema.target_namespace, built.name)
     if wrong_root:
         return [*issues, wrong_root]
     engine_limits.MAX_XML_ELEMENTS = max(engine_limits.MAX_XML_ELEMENTS, XmlLimits().elements)
@@ -133,18 +127,6 @@ def find_issues(data: bytes, seen: Prescan, built: BuiltSchema, *, max_issues: i
         text = f"there are more problems; the check stopped after {max_issues}"
         issues.append(Issue("information", "more-issues", "", text, "xsd"))
     return issues
-
-
-def _root_issue(root: str, built: BuiltSchema) -> Issue | None:
-    roots = {element.name for element in built.schema.elements.values()}
-    if root in roots:
-        return None
-    expected = ", ".join(sorted(roots)[:10]) or "no element at all"
-    message = f"the root element is {root[:200]}; the schema {built.name} describes {expected}"
-    namespace = built.schema.target_namespace
-    if namespace and f"{{{namespace}}}{root}" in roots:
-        message += f'. The namespace is missing: add xmlns="{namespace}" to the root element'
-    return Issue("error", "xsd-root", f"/{root.rpartition('}')[2][:100]}", message, "xsd", 1)
 
 
 def _findings(resource: xmlschema.XMLResource, schema: xmlschema.XMLSchema) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ import xmlschema
 from xmlschema.validators import XsdFacet, XsdSimpleType
 
 from altinn.validation.xsd_numbers import NumberError
+from altinn.validation.xsd_words import FACETS, local, not_a, one_of
 
 _XSD = "http://www.w3.org/2001/XMLSchema"
 _ATTRIBUTE = re.compile(r"attribute ([^\s=]+)=")
@@ -24,25 +25,6 @@ _HARMLESS = re.compile(
     r"attribute .{1,200} has a fixed value|element .{1,200} is not allowed here|unavailable namespace",
     re.DOTALL,
 )
-_FACETS = {
-    "length": "must have exactly {} characters",
-    "minLength": "must have at least {} characters",
-    "maxLength": "must have at most {} characters",
-    "minInclusive": "must be at least {}",
-    "maxInclusive": "must be at most {}",
-    "minExclusive": "must be more than {}",
-    "maxExclusive": "must be less than {}",
-    "totalDigits": "must have at most {} digits",
-    "fractionDigits": "must have at most {} decimals",
-}
-_HINTS = {
-    "decimal": "write digits with a full stop before the decimals and no spaces, as in -1234.50",
-    "integer": "write digits only, as in -1234",
-    "date": "write YYYY-MM-DD",
-    "dateTime": "write YYYY-MM-DDThh:mm:ss",
-    "gYear": "write four digits",
-    "boolean": "write true or false",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +47,25 @@ def explain(error: xmlschema.XMLSchemaValidationError) -> Finding:
     """Turn one error of the engine into a finding."""
     if isinstance(error, NumberError):
         name = error.kind.removeprefix("xs:")
-        return Finding(error.elem, "xsd-type", _not_a(name), _local(error.attribute), str(error.obj), is_number=True)
+        return Finding(error.elem, "xsd-type", not_a(name), local(error.attribute), str(error.obj), is_number=True)
     if isinstance(error, xmlschema.XMLSchemaChildrenValidationError):
         return _content(error)
     attribute = _ATTRIBUTE.match(error.reason or "")
     code, message = _value(error)
     value = error.obj if isinstance(error.obj, str) else ""
-    return Finding(error.elem, code, message, _local(attribute[1]) if attribute else "", value)
+    return Finding(error.elem, code, message, local(attribute[1]) if attribute else "", value)
 
 
 def _content(error: xmlschema.XMLSchemaChildrenValidationError) -> Finding:
     """Say which child is wrong, or missing, and what may stand there."""
-    expected = [_local(tag) for tag in error.expected_tags]
+    expected = [local(tag) for tag in error.expected_tags]
     listed = ", ".join(expected[:10]) + (" …" if len(expected) > 10 else "")
     child = error.invalid_child
     if child is None:
         wants = f"; expected next: {listed}" if listed else ""
         return Finding(error.elem, "xsd-content", f"the element is not complete{wants}")
     wants = f"; expected here: {listed}" if listed else "; nothing more is expected here"
-    return Finding(child, "xsd-content", f"the element {_local(str(child.tag))} is not expected{wants}")
+    return Finding(child, "xsd-content", f"the element {local(str(child.tag))} is not expected{wants}")
 
 
 def _value(error: xmlschema.XMLSchemaValidationError) -> tuple[str, str]:
@@ -91,11 +73,11 @@ def _value(error: xmlschema.XMLSchemaValidationError) -> tuple[str, str]:
     owner = getattr(validator, "parent", None)
     if isinstance(owner, XsdSimpleType) and owner.target_namespace == _XSD:
         # A rule of a built-in type, such as the range of xs:int, means no more than "not an int".
-        return "xsd-type", _not_a(_local(owner.name or ""))
+        return "xsd-type", not_a(local(owner.name or ""))
     if isinstance(error, xmlschema.XMLSchemaDecodeError) or isinstance(validator, XsdSimpleType):
-        return "xsd-type", _not_a(_local(getattr(validator, "name", None) or ""))
+        return "xsd-type", not_a(local(getattr(validator, "name", None) or ""))
     if callable(validator) and getattr(validator, "__name__", "").endswith("_validator"):
-        return "xsd-type", _not_a(validator.__name__.removesuffix("_validator"))
+        return "xsd-type", not_a(validator.__name__.removesuffix("_validator"))
     if isinstance(validator, XsdFacet) or hasattr(validator, "enumeration") or hasattr(validator, "regexps"):
         return "xsd-value", _facet(validator)
     reason = _ATTRIBUTE.sub("", error.reason or "", count=1) if "=" in (error.reason or "") else error.reason or ""
@@ -106,24 +88,10 @@ def _value(error: xmlschema.XMLSchemaValidationError) -> tuple[str, str]:
 
 def _facet(facet: Any) -> str:
     if getattr(facet, "enumeration", None):
-        allowed = [str(value) or "nothing" for value in facet.enumeration]
-        return "must be one of " + ", ".join(allowed[:20]) + (" …" if len(allowed) > 20 else "")
+        return one_of([str(value) for value in facet.enumeration])
     if getattr(facet, "regexps", None):
         return "must match the pattern " + " or ".join(facet.regexps)
     kind = type(facet).__name__.removeprefix("Xsd").removesuffix("Facet")
     name = kind[:1].lower() + kind[1:]
-    template = _FACETS.get(name)
+    template = FACETS.get(name)
     return template.format(facet.value) if template else f"breaks the schema's rule {name}"
-
-
-def _not_a(name: str) -> str:
-    if not name:
-        return "the value is of none of the types that the schema allows here"
-    article = "an" if name[:1] in "aeiou" else "a"
-    hint = _HINTS.get(name)
-    return f"not {article} {name}" + (f"; {hint}" if hint else "")
-
-
-def _local(name: str) -> str:
-    """Return the part of a name after its namespace or prefix, shortened."""
-    return name.rpartition("}")[2].rpartition(":")[2][:100]

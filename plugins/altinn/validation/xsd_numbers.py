@@ -1,7 +1,8 @@
-"""Look again at numbers, where `xmlschema` takes Python's idea of one.
+"""Look again where `xmlschema` takes Python's idea of a value: at numbers, addresses, and `\\w` in patterns.
 
-Python and elementpath accept spaces inside, underscores and any script's digits; XSD 1.0 does not, and neither does
-the receiver's .NET parser. An amount written "15 000", as Norwegians write it, would pass unnoticed.
+Python and elementpath accept spaces inside numbers, underscores and any script's digits; XSD 1.0 does not, and neither
+does the receiver's .NET parser. An amount written "15 000", as Norwegians write it, would pass unnoticed. Any text
+passes for an address, and the underscore for a letter.
 """
 
 # ruff: noqa: TID253 - this module is imported inside a function only, together with the engine
@@ -9,12 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xmlschema
-
-if TYPE_CHECKING:
-    from xmlschema.validators import XsdSimpleType
+from elementpath.regex import translate_pattern
+from xmlschema.validators import XsdSimpleType
 
 _XSD = "{http://www.w3.org/2001/XMLSchema}"
 _XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -22,6 +22,20 @@ _SPACE = " \t\r\n"
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 _FLOAT = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|-?INF|NaN")
+_URI = re.compile(
+    r"(?:[A-Za-z][A-Za-z0-9+.-]*:|(?=[^:/?#]*(?:[/?#]|\Z)))"
+    r"(?://(?:[^@/?#\[\]]*@)?(?:\[[0-9A-Fa-fv:.]+\]|[^/?#\[\]:]*)(?::[0-9]*)?(?=[/?#]|\Z))?"
+    r"(?:[^#%\[\]]|%[0-9A-Fa-f]{2})*(?:#(?:[^#%\[\]]|%[0-9A-Fa-f]{2})*)?"
+)
+_FORMS = (
+    ("integer", _INTEGER),
+    ("decimal", _DECIMAL),
+    ("float", _FLOAT),
+    ("double", _FLOAT),
+    ("anyURI", _URI),
+)
+_WORD = re.compile(r"\\(.)|(\[)|(\])", re.DOTALL)
+_WORD_LETTERS = r"\p{L}\p{M}\p{N}"
 
 
 class NumberError(xmlschema.XMLSchemaValidationError):
@@ -77,7 +91,34 @@ class NumberCheck:
     def _classify(self, item: Any, is_list: bool) -> tuple[str, re.Pattern[str], bool] | None:
         if item is None or not item.is_atomic():
             return None
-        for name, pattern in (("integer", _INTEGER), ("decimal", _DECIMAL), ("float", _FLOAT), ("double", _FLOAT)):
+        for name, pattern in _FORMS:
             if item.is_derived(self._types[_XSD + name]):
                 return f"xs:{name}", pattern, is_list
         return None
+
+
+def mend_patterns(schema: xmlschema.XMLSchema) -> None:
+    """Let `\\w` in a built schema's patterns match no underscore, as XSD has it."""
+    for part in schema.maps.schemas:
+        for component in part.iter_components(XsdSimpleType):
+            facets: Any = getattr(component, "patterns", None)
+            for number, pattern in enumerate(getattr(facets, "regexps", ())):
+                if r"\w" in pattern:
+                    translated = translate_pattern(
+                        _without_underscore(pattern), back_references=False, lazy_quantifiers=False, anchors=False
+                    )
+                    facets.patterns[number] = re.compile(translated)
+
+
+def _without_underscore(pattern: str) -> str:
+    depth = 0
+
+    def replace(match: re.Match[str]) -> str:
+        nonlocal depth
+        escaped, opens, closes = match.groups()
+        if escaped == "w":
+            return _WORD_LETTERS if depth else f"[{_WORD_LETTERS}]"
+        depth += 1 if opens else -1 if closes else 0
+        return match[0]
+
+    return _WORD.sub(replace, pattern)

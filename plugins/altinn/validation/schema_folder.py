@@ -1,0 +1,152 @@
+"""What lies in a schema's folder: which files belong together, and where binary values are declared.
+
+The engine for large documents, libxml2, resolves includes by itself and cannot be held to a folder. So it gets a schema
+only when every file that it would read has been found inside the trusted folder before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from altinn.exceptions import AltinnDocumentError
+from altinn.protocol.xml_prescan import parse_xml
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+_XS = "{http://www.w3.org/2001/XMLSchema}"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaSource:
+    """An XSD and the folder that it may include and import from; nothing outside is read, nothing is fetched.
+
+    :param directory: the trusted folder.
+    :param entry: path of the XSD inside it.
+    """
+
+    directory: Path
+    entry: str
+
+    @property
+    def path(self) -> Path:
+        """Where the XSD lies."""
+        return self.directory / self.entry
+
+
+def fingerprint(directory: Path, entry: str) -> str:
+    """Return a hash over a folder's XSDs: while it stays the same, a built schema is good."""
+    digest = hashlib.sha256(entry.encode())
+    for path in sorted(directory.rglob("*.xsd")):
+        content = path.read_bytes()
+        digest.update(f"\n{path.relative_to(directory).as_posix()}\n{len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def closed_files(source: SchemaSource) -> dict[Path, Element] | None:
+    """Return every file that a schema reads, parsed; None unless all of them are found in its folder."""
+    trusted = source.directory.resolve()
+    found: dict[Path, Element] = {}
+    waiting = [source.path.resolve()]
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        if not path.is_relative_to(trusted) or not path.is_file():
+            return None
+        try:
+            root = parse_xml(path.read_bytes())
+        except (AltinnDocumentError, OSError):
+            return None
+        found[path] = root
+        for child in _references(root):
+            location = child.get("schemaLocation", "").strip()
+            if not location or "://" in location or location.startswith("/"):
+                return None
+            waiting.append((path.parent / location).resolve())
+    return found
+
+
+def _references(root: Element) -> Iterator[Element]:
+    for kind in ("include", "import", "redefine", "override"):
+        yield from root.findall(_XS + kind)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaNames:
+    """What the fast engine does not tell about its schema.
+
+    :param namespace: of the schema itself; empty when it has none.
+    :param roots: elements that a document may have as its root, `{namespace}name` or `name`.
+    :param builtin: the XSD type behind each named type with a value.
+    :param binary: local names that are declared as base64Binary everywhere they are declared.
+    """
+
+    namespace: str
+    roots: frozenset[str]
+    builtin: Mapping[str, str]
+    binary: frozenset[str]
+
+    @classmethod
+    def of(cls, files: Sequence[Element]) -> SchemaNames:
+        """Read the names from the files of a schema, its entry first."""
+        bases = {
+            node.get("name", ""): _base(node)
+            for root in files
+            for node in root.iter()
+            if node.tag in (f"{_XS}simpleType", f"{_XS}complexType") and node.get("name")
+        }
+        builtin = {name: _builtin(name, bases) for name in bases}
+        binary: set[str] = set()
+        other: set[str] = set()
+        for root in files:
+            for element in root.iter(f"{_XS}element"):
+                kind = _type_of(element)
+                group = binary if builtin.get(kind, kind) == "base64Binary" else other
+                group.add(element.get("name", ""))
+        namespace = files[0].get("targetNamespace", "")
+        roots = {
+            _expanded(root.get("targetNamespace", namespace), element.get("name", ""))
+            for root in files
+            for element in root.findall(f"{_XS}element")
+        }
+        return cls(namespace, frozenset(roots), builtin, frozenset(binary - other))
+
+
+def _expanded(namespace: str, name: str) -> str:
+    return f"{{{namespace}}}{name}" if namespace else name
+
+
+def _builtin(name: str, bases: Mapping[str, str]) -> str:
+    """Follow a type to the one that XSD brings along; a type that refers to itself ends anywhere."""
+    seen: set[str] = set()
+    while name in bases and name not in seen:
+        seen.add(name)
+        name = bases[name]
+    return name
+
+
+def _type_of(element: Element) -> str:
+    if element.get("type"):
+        return _local(element.get("type", ""))
+    inline = element.find(f"{_XS}simpleType")
+    if inline is None:
+        inline = element.find(f"{_XS}complexType")
+    return "" if inline is None else _base(inline)
+
+
+def _base(node: Element) -> str:
+    for step in ("restriction", f"simpleContent/{_XS}extension", f"simpleContent/{_XS}restriction"):
+        found = node.find(_XS + step)
+        if found is not None:
+            return _local(found.get("base", ""))
+    return ""
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2].strip()
