@@ -45,6 +45,11 @@ test-system: install ## run the tests with Airflow
 test-browser: install ## look at Airflow's pages in a browser (needs Debian's chromium)
 	@$(RUN) pytest tests/browser
 
+.PHONY: corpus
+SHARED ?= ../shared
+corpus: install ## hold the local checks to real, mutated and hostile documents (SHARED=folder names a larger corpus)
+	@$(RUN) scripts.corpus $(SHARED)
+
 .PHONY: lint format typecheck
 lint: install ## check style, formatting and types
 	@$(BIN)/ruff check .
