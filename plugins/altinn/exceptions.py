@@ -24,6 +24,8 @@
      │    │    └── AltinnProcessEndedError   the process has ended already
      │    ├── AltinnRefusedError        400, 413, 415, 422: wrong as sent; a repeat gives the same
      │    └── AltinnServerError         500
+     │         ├── AltinnServiceTaskError    a service task of the app failed; it can be pushed again
+     │         └── AltinnCreationError       version 9 could not finish a creation (carries `action`)
      ├── AltinnAnswerError           a success whose body is not what the contract says
      ├── AltinnFilingError           the filing cannot go on as planned
      │    ├── AltinnForeignInstanceError  an instance of this period that is not ours (carries `instance_ids`)
@@ -32,7 +34,11 @@
      │    ├── AltinnDiffersError        what Altinn keeps is not what was meant
      │    ├── AltinnUnexpectedStateError  the process is not where the plan expects it
      │    ├── AltinnActionDeniedError   the identity may not do this action in this task
+     │    ├── AltinnNotSurvivorError    another instance of the key is the one to be filed
+     │    ├── AltinnSupersededError     this try was ended or replaced: nothing more is sent
      │    └── AltinnRejectedError       the authority rejected the report (carries `codes`)
+     ├── AltinnFenceError            it cannot be proven now that this try is the living one: nothing was sent
+     ├── AltinnNotYetError           Altinn needs time (carries `seconds`); an operator waits without a worker slot
      └── AltinnTimeoutError          a wait came to its limit
 
 None of them derives from an Airflow class: the protocol works without Airflow, which treats any exception as a
@@ -234,6 +240,32 @@ class AltinnServerError(AltinnHttpError):
     """The server failed; the effect of a write is unknown."""
 
 
+class AltinnServiceTaskError(AltinnServerError):
+    """A service task of the app (PDF, transfer …) failed; pushing on is safe and often mends it."""
+
+
+class AltinnCreationError(AltinnServerError):
+    """Version 9 could not finish a creation; the instance may be there.
+
+    Source: WorkflowInitializationProblemDetails of the public app library.
+    """
+
+    @property
+    def action(self) -> str:
+        """What Altinn recommends: "retryInstanceCreation", "inspectInstance" or "resumeCurrentTask"."""
+        return str((self.problem.raw or {}).get("recommendedAction") or "")
+
+    @property
+    def instance_id(self) -> str:
+        """The instance it is about, "party/guid"; empty when the answer names none."""
+        raw = self.problem.raw or {}
+        named = str(raw.get("instanceId") or "")
+        if "/" in named or not named:
+            return named
+        owner = str(raw.get("instanceOwnerPartyId") or "")
+        return f"{owner}/{named}" if owner else ""
+
+
 class AltinnAnswerError(AltinnError):
     """A successful answer whose body is not what the contract says."""
 
@@ -273,6 +305,14 @@ class AltinnActionDeniedError(AltinnFilingError):
     """The identity may not do the action in the current task; nothing was pushed."""
 
 
+class AltinnNotSurvivorError(AltinnFilingError):
+    """Another instance of the same key is the one that is filed, so this one is never pushed."""
+
+
+class AltinnSupersededError(AltinnFilingError):
+    """Another try of this task goes on, or somebody ended this one: nothing more is sent."""
+
+
 class AltinnRejectedError(AltinnFilingError):
     """The authority rejected the report.
 
@@ -282,6 +322,26 @@ class AltinnRejectedError(AltinnFilingError):
     def __init__(self, message: str, instance_ids: Sequence[str] = (), codes: Sequence[str] = ()) -> None:
         super().__init__(message, instance_ids)
         self.codes = tuple(codes)
+
+
+class AltinnFenceError(AltinnError):
+    """Airflow did not answer whether this is still the living try; nothing was sent."""
+
+
+class AltinnNotYetError(AltinnError):
+    """Altinn needs time; whoever comes back after it starts from the beginning, which is safe.
+
+    :param seconds: how long to wait.
+    :param limit: seconds that may be waited for this reason in all; then the cause, or AltinnTimeoutError, is raised.
+    """
+
+    def __init__(self, message: str, seconds: float, limit: float) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[type, tuple[str, float, float]]:
+        return type(self), (str(self), self.seconds, self.limit)
 
 
 class AltinnTimeoutError(AltinnError):

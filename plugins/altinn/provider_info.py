@@ -24,7 +24,12 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [{"integration-name": name, "python-modules": ["altinn.hooks.altinn_hook"]}],
         "operators": [{"integration-name": name, "python-modules": _modules("operators", _OPERATORS)}],
         "sensors": [{"integration-name": name, "python-modules": _modules("sensors", _SENSORS)}],
-        "triggers": [{"integration-name": name, "python-modules": ["altinn.triggers.instance_trigger"]}],
+        "triggers": [
+            {
+                "integration-name": name,
+                "python-modules": ["altinn.triggers.instance_trigger", "altinn.triggers.pause_trigger"],
+            }
+        ],
         "extra-links": ["altinn.links.instance_link.AltinnInstanceLink"],
         "cli": ["altinn.airflow_commands.commands"],
         "config": {"altinn": {"description": "How connections of type altinn log in.", "options": _options()}},
@@ -206,7 +211,7 @@ def _technical_fields() -> dict[str, Field]:
     return {
         "settle": _field(
             "Settle time (s)",
-            "How long to wait between creating an instance and looking for duplicates. Empty means 30; 1 for local.",
+            "How old an instance must be before its first push, so that duplicates show. Empty means 30; 1 for local.",
             **seconds,
         ),
         "timeout": _field(
@@ -216,6 +221,10 @@ def _technical_fields() -> dict[str, Field]:
             "Token directory",
             "Where tokens are kept, encrypted. Empty means [altinn] token_dir, or altinn-tokens in AIRFLOW_HOME. For "
             "idporten all machines must share it.",
+        ),
+        "ledger": _field(
+            "Ledger",
+            "Folder for a record of each decision and effect that outlives Airflow's database: a path, or s3://bucket/folder.",
         ),
         "verify": _field("Verify certificates", "true, false, or the path of a file with trusted certificates."),
         "proxies": _field(

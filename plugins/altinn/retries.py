@@ -35,7 +35,7 @@ BACKOFF = 2.0
 LONGEST_RETRY_DELAY = 900.0
 """Seconds."""
 
-_LATER = (AltinnUnknownOutcomeError, AltinnLockedError, AltinnRetryingError)
+_LATER = (AltinnUnknownOutcomeError, AltinnLockedError, AltinnRetryingError, AltinnResumeRequiredError)
 _NEVER = (
     AltinnInputError,
     AltinnConfigurationError,
@@ -43,7 +43,6 @@ _NEVER = (
     AltinnRefusedError,
     AltinnForbiddenError,
     AltinnValidationError,
-    AltinnResumeRequiredError,
     AltinnActionDeniedError,
     AltinnFilingError,
 )

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -46,6 +47,7 @@ class MemorySupervisor:
         self.xcoms: dict[tuple[str, str], Any] = {}
         self.store: dict[str, Any] = {}
         self.task_states: dict[str, dict[str, str | None]] = {}
+        self.state = "running"
 
     async def asend(self, msg: Any) -> Any:
         return self.send(msg)
@@ -81,8 +83,9 @@ class MemorySupervisor:
     def _SetTaskStateStore(self, message: Any) -> None:
         self.store[message.key] = message.value
 
-    def _GetTaskStates(self, _message: Any) -> Any:
-        return comms.TaskStatesResult(task_states=self.task_states)
+    def _GetTaskStates(self, message: Any) -> Any:
+        own = {run_id: dict.fromkeys(message.task_ids or (), self.state) for run_id in message.run_ids or ()}
+        return comms.TaskStatesResult(task_states=self.task_states or own)
 
     def _DeleteTaskStateStore(self, message: Any) -> None:
         self.store.pop(message.key, None)
@@ -96,6 +99,8 @@ class Outcome:
     error: BaseException | None
     message: Any
     xcoms: dict[str, Any] = field(default_factory=dict)
+    waited: list[float] = field(default_factory=list)
+    """Seconds of each wait without a worker slot."""
 
     @property
     def result(self) -> Any:
@@ -103,6 +108,55 @@ class Outcome:
 
 
 RunTask = Callable[..., Outcome]
+
+
+def task_instance(
+    operator: BaseOperator,
+    try_number: int,
+    params: dict[str, Any] | None,
+    run_id: str,
+    map_index: int,
+    resume: dict[str, Any],
+    of_run: dict[str, Any] | None = None,
+) -> RuntimeTaskInstance:
+    """Make what the task runner is given by Airflow's server."""
+    dag_run = DagRun(
+        dag_id=operator.dag_id,
+        run_id=run_id,
+        logical_date=None,
+        data_interval_start=None,
+        data_interval_end=None,
+        run_after=NOW,
+        start_date=NOW,
+        end_date=None,
+        run_type=DagRunType.MANUAL,
+        state=DagRunState.RUNNING,
+        conf=params or {},
+        consumed_asset_events=[],
+        partition_key=None,
+    ).model_copy(update=of_run or {})
+    context = TIRunContext(
+        dag_run=dag_run,
+        max_tries=operator.retries or 0,
+        should_retry=try_number <= (operator.retries or 0),
+        **resume,
+    )
+    instance = RuntimeTaskInstance.model_construct(
+        id=uuid.uuid4(),
+        task_id=operator.task_id,
+        dag_id=operator.dag_id,
+        run_id=run_id,
+        try_number=try_number,
+        map_index=map_index,
+        dag_version_id=uuid.uuid4(),
+        task=operator,
+        bundle_instance=None,
+        max_tries=operator.retries or 0,
+        start_date=NOW,
+        _ti_context_from_server=context,
+    )
+    instance._ti_context_from_server = context
+    return instance
 
 
 @pytest.fixture
@@ -114,7 +168,10 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> MemorySupervisor:
 
 @pytest.fixture
 def run_task(supervisor: MemorySupervisor) -> RunTask:
-    """Run one operator to its end: rendering, retry policy, XCom and links included."""
+    """Run one operator to its end: rendering, retry policy, XCom and links included.
+
+    A pause without a worker slot is waited out, and the task resumed in a process state of its own, as Airflow does.
+    """
 
     def run(
         operator: BaseOperator,
@@ -122,48 +179,27 @@ def run_task(supervisor: MemorySupervisor) -> RunTask:
         try_number: int = 1,
         params: dict[str, Any] | None = None,
         of_run: dict[str, Any] | None = None,
+        run_id: str = "manual",
+        map_index: int = -1,
     ) -> Outcome:
         if not operator.has_dag():  # type: ignore[no-untyped-call]
             DAG("test", schedule=None, start_date=NOW, render_template_as_native_obj=True).add_task(operator)
-        dag_run = DagRun(
-            dag_id=operator.dag_id,
-            run_id="manual",
-            logical_date=None,
-            data_interval_start=None,
-            data_interval_end=None,
-            run_after=NOW,
-            start_date=NOW,
-            end_date=None,
-            run_type=DagRunType.MANUAL,
-            state=DagRunState.RUNNING,
-            conf=params or {},
-            consumed_asset_events=[],
-            partition_key=None,
-        ).model_copy(update=of_run or {})
-        context = TIRunContext(
-            dag_run=dag_run, max_tries=operator.retries or 0, should_retry=try_number <= (operator.retries or 0)
-        )
-        instance = RuntimeTaskInstance.model_construct(
-            id=uuid.uuid4(),
-            task_id=operator.task_id,
-            dag_id=operator.dag_id,
-            run_id="manual",
-            try_number=try_number,
-            map_index=-1,
-            dag_version_id=uuid.uuid4(),
-            task=operator,
-            bundle_instance=None,
-            max_tries=operator.retries or 0,
-            start_date=NOW,
-            _ti_context_from_server=context,
-        )
-        instance._ti_context_from_server = context
-        log = structlog.get_logger("altinn.tests")
-        rendered = instance.get_template_context()
-        state, message, error = task_runner.run(instance, rendered, log)
-        task_runner.finalize(instance, state, rendered, log, error)
-        own = {key: value for (task_id, key), value in supervisor.xcoms.items() if task_id == operator.task_id}
-        return Outcome(str(getattr(state, "value", state)), error, message, own)
+        waited: list[float] = []
+        resume: dict[str, Any] = {}
+        while True:
+            instance = task_instance(operator, try_number, params, run_id, map_index, resume, of_run)
+            log = structlog.get_logger("altinn.tests")
+            rendered = instance.get_template_context()
+            state, message, error = task_runner.run(instance, rendered, log)
+            task_runner.finalize(instance, state, rendered, log, error)
+            own = {key: value for (task_id, key), value in supervisor.xcoms.items() if task_id == operator.task_id}
+            name = str(getattr(state, "value", state))
+            if not isinstance(message, comms.DeferTask) or not message.classpath.endswith("AltinnPauseTrigger"):
+                return Outcome(name, error, message, own, waited)
+            pause = message.trigger_kwargs["until"] - time.time()  # type: ignore[index, operator]
+            waited.append(pause)
+            time.sleep(max(0.0, pause))
+            resume = {"next_method": message.next_method, "next_kwargs": message.next_kwargs}
 
     return run
 

@@ -11,7 +11,6 @@ from altinn.exceptions import (
     AltinnFilingError,
     AltinnForeignInstanceError,
     AltinnInputError,
-    AltinnUnknownOutcomeError,
 )
 from altinn.operators import AltinnInstantiateOperator
 from tests.altinn_proxy import AltinnProxy
@@ -69,15 +68,13 @@ def test_so_is_one_behind_a_server_error(
     assert len(look.requests("POST", CREATE)) == 1
 
 
-def test_a_creation_that_never_arrived_is_made_by_the_retry(
+def test_a_creation_that_never_arrived_is_made_after_a_wait_without_a_worker_slot(
     run_task: RunTask, proxied: str, proxy: AltinnProxy, look: Look
 ) -> None:
     proxy.lose_request("POST", CREATE)
-    lost = _create(run_task)
-    assert lost.state == "up_for_retry"
-    assert isinstance(lost.error, AltinnUnknownOutcomeError)
-    assert "a retry looks again before it creates" in str(lost.error)
     made = _create(run_task)
+    assert made.state == "success", made.error
+    assert len(made.waited) == 1
     assert made.xcoms["altinn_adopted"] is False
     assert len(look.requests("POST", CREATE)) == 1
 

@@ -16,13 +16,17 @@ from altinn.exceptions import (
     AltinnDiffersError,
     AltinnDocumentError,
     AltinnError,
+    AltinnFenceError,
     AltinnFilingError,
     AltinnForeignInstanceError,
     AltinnHttpError,
     AltinnInputError,
     AltinnNoAnswerError,
     AltinnNotSentError,
+    AltinnNotSurvivorError,
+    AltinnNotYetError,
     AltinnRejectedError,
+    AltinnSupersededError,
     AltinnTimeoutError,
     AltinnTransportError,
     AltinnUnexpectedStateError,
@@ -44,6 +48,11 @@ LATER: list[AltinnError] = [
     *[error_of("GET x", HttpResponse(status)) for status in (401, 404, 408, 409, 429, 500, 502, 503, 504)],
     error_of(NEXT, HttpResponse(409, {}, b'{"title": "Conflict", "status": 409}')),
     error_of(NEXT, HttpResponse(409, {}, b'{"status": 409, "processNextState": "retrying"}')),
+    error_of(NEXT, HttpResponse(409, {}, b'{"status": 409, "processNextState": "resumeRequired"}')),
+    error_of(NEXT, HttpResponse(500, {}, b'{"title": "Service task failed!", "status": 500}')),
+    error_of("POST instances", HttpResponse(500, {}, b'{"initializationState": "workflowFailed"}')),
+    AltinnFenceError("x"),
+    AltinnNotYetError("x", 1.0, 2.0),
 ]
 NEVER: list[AltinnError] = [
     AltinnInputError("x"),
@@ -56,9 +65,10 @@ NEVER: list[AltinnError] = [
     AltinnUnexpectedStateError("x"),
     AltinnActionDeniedError("x"),
     AltinnRejectedError("x"),
+    AltinnNotSurvivorError("x"),
+    AltinnSupersededError("x"),
     *[error_of("GET x", HttpResponse(status)) for status in (400, 403, 410, 413, 415, 422)],
     error_of(NEXT, HttpResponse(409, {}, b'{"validationIssues": [{"severity": 1, "code": "c"}]}')),
-    error_of(NEXT, HttpResponse(409, {}, b'{"status": 409, "processNextState": "resumeRequired"}')),
 ]
 
 

@@ -34,6 +34,7 @@ RANKS = {
     "deadlines": 2,
     "runs": 3,
     "person_login": 2.5,
+    "filing_ledger": 3,
     "hooks": 3,
     "links": 3,
     "triggers": 4,

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -63,6 +63,7 @@ class AltinnHook(BaseHook):
         self.altinn_conn_id = altinn_conn_id
         self.on_behalf_of = on_behalf_of
         self.external_ref = external_ref
+        self.sleep: Callable[[float], None] = time.sleep
 
     @cached_property
     def settings(self) -> Settings:
@@ -100,6 +101,7 @@ class AltinnHook(BaseHook):
         return BlockingDriver(
             session=http_session(self.settings),
             tokens=lambda need: self._token(self.settings, need),
+            sleep=lambda seconds: self.sleep(seconds),
             report=lambda line: self.log.info("%s", line),
         )
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from altinn.exceptions import AltinnError, AltinnNotYetError, AltinnSupersededError, AltinnTimeoutError
+from altinn.filing_ledger import FilingLedger
 from altinn.hooks.altinn_hook import AltinnHook
 from altinn.links.instance_link import INSTANCE_URL_KEY, AltinnInstanceLink
+from altinn.operators.living_try import LivingTry
+from altinn.protocol.filing_key import FilingKey, is_delivered
 from altinn.protocol.identifiers import InstanceId
 from altinn.retries import BACKOFF, LONGEST_RETRY_DELAY, RETRIES, RETRY_DELAY, RETRY_POLICY
+from altinn.triggers.pause_trigger import AltinnPauseTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -85,6 +92,146 @@ class AltinnInstanceOperator(AltinnOperator):
     """
 
     template_fields: Sequence[str] = (*AltinnOperator.template_fields, "instance_id")
+
+    def __init__(self, *, instance_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.instance_id = instance_id
+
+    def checked_instance_id(self, context: Context) -> InstanceId:
+        """Read the rendered instance id, and leave its address for the task's button."""
+        instance_id = InstanceId.parse(self.instance_id)
+        self.show_instance(context, instance_id)
+        return instance_id
+
+
+class AltinnPatientOperator(AltinnOperator):
+    """Base of the operators that change something which must happen once.
+
+    Where Altinn needs time, the task gives its worker slot back and begins anew afterwards: every one of these
+    operators looks first. Right before it sends anything it proves that it is the living try (`LivingTry`). A task
+    that is ended from outside sends nothing more.
+
+    :param deferrable: wait in the triggerer instead of a worker.
+    :param delete_draft_on_kill: when Airflow ends the task from outside (somebody marks it, or it takes longer than
+        its `execution_timeout`), mark the draft that it works on as deleted, if it is ours and nothing of it is
+        submitted. By default it stays, and the next try goes on with it.
+    :param ledger: folder for the ledger, local or anything ObjectStoragePath knows; by default what the connection
+        says.
+    """
+
+    template_fields: Sequence[str] = (*AltinnOperator.template_fields, "ledger")
+
+    def __init__(
+        self,
+        *,
+        deferrable: bool = True,
+        delete_draft_on_kill: bool = False,
+        ledger: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.deferrable = deferrable
+        self.delete_draft_on_kill = delete_draft_on_kill
+        self.ledger = ledger
+        self._is_killed = False
+        self._draft: InstanceId | None = None
+
+    @abstractmethod
+    def act(self, context: Context, living: LivingTry, waited: float) -> Any:
+        """Do the operator's work from its beginning.
+
+        :param waited: seconds that this try has waited for Altinn so far.
+        """
+
+    def execute(self, context: Context) -> Any:
+        """Do the work; where Altinn needs time, wait without a worker slot."""
+        return self._patiently(context, 0.0)
+
+    def go_on(self, context: Context, event: Mapping[str, Any] | None = None, *, waited: float = 0.0) -> Any:
+        """Begin anew after a wait."""
+        return self._patiently(context, waited)
+
+    def on_kill(self) -> None:
+        """Note that Airflow ends this task: nothing more is sent.
+
+        Runs in a signal handler, in the middle of whatever the task does, so it may not talk to anybody.
+        """
+        self._is_killed = True
+
+    def _patiently(self, context: Context, waited: float) -> Any:
+        self.hook.sleep = self._sleep
+        living = LivingTry(context, lambda: self._is_killed)
+        while True:
+            living.begin()
+            try:
+                return self.act(context, living, waited)
+            except AltinnNotYetError as exc:
+                pause = self._pause_of(exc, waited)
+                self.report(f"waiting {pause:.1f} s: {exc}")
+                waited += pause
+                if self.deferrable:
+                    self.defer(
+                        trigger=AltinnPauseTrigger(until=time.time() + pause),
+                        method_name="go_on",
+                        kwargs={"waited": waited},
+                    )
+                self._sleep(pause)
+            finally:
+                if self._is_killed and self.delete_draft_on_kill and self._draft is not None:
+                    self._withdraw(living, self._draft)
+
+    def _pause_of(self, exc: AltinnNotYetError, waited: float) -> float:
+        """Return how long to wait; raise what lies behind when the limit for this reason is reached."""
+        if waited < exc.limit:
+            return max(0.1, min(exc.seconds, exc.limit - waited))
+        if isinstance(exc.__cause__, AltinnError):
+            raise exc.__cause__
+        raise AltinnTimeoutError(f"given up after {waited:.0f} s: {exc}") from exc
+
+    def _sleep(self, seconds: float) -> None:
+        """Sleep in slices, so that a task that is ended from outside does not sleep on."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if self._is_killed:
+                raise AltinnSupersededError("this task was ended from outside: nothing more is sent")
+            time.sleep(min(left, 0.25))
+
+    def _withdraw(self, living: LivingTry, instance_id: InstanceId) -> None:
+        """Mark the draft as deleted if it is ours, unsubmitted, and no newer try has begun."""
+        try:
+            living.require_last(f"the deletion of {instance_id}")
+            instance = self.hook.run(self.hook.session.perform(self.hook.storage.get_instance(instance_id)))
+            own = FilingKey.stamped_on(instance) is not None and instance.process.task_type == "data"
+            if not own or is_delivered(instance) or instance.is_soft_deleted:
+                self.report(f"{instance_id} stays: it is no unsubmitted draft of ours ({instance.process.where})")
+                return
+            self.hook.run(self.hook.session.perform(self.hook.app(self.app).delete(instance_id)))
+            self.report(f"{instance_id} is marked as deleted, because this task was ended from outside")
+        except AltinnError as exc:
+            self.report(f"{instance_id} stays: {exc}")
+
+    def ledger_of(self, context: Context, **more: Any) -> FilingLedger:
+        """Return the ledger of this try."""
+        ti = context["ti"]
+        where = {
+            "dag_id": ti.dag_id,
+            "run_id": ti.run_id,
+            "task_id": ti.task_id,
+            "map_index": ti.map_index,
+            "try_number": ti.try_number,
+        }
+        folder = str(self.ledger or self.hook.settings.ledger or "")
+        name = f"{ti.dag_id}.{ti.task_id}"
+        return FilingLedger(folder, name, {"environment": self.hook.settings.environment.name, **where, **more})
+
+
+class AltinnPatientInstanceOperator(AltinnPatientOperator):
+    """Base of the patient operators that work on an instance.
+
+    :param instance_id: "party/guid", usually the output of the instantiate task.
+    """
+
+    template_fields: Sequence[str] = (*AltinnPatientOperator.template_fields, "instance_id")
 
     def __init__(self, *, instance_id: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

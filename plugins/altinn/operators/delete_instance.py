@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from altinn.exceptions import AltinnFilingError
-from altinn.operators.altinn_operator import AltinnInstanceOperator
-from altinn.protocol.filing import STAMP_NAMES
+from altinn.operators.altinn_operator import AltinnPatientInstanceOperator
+from altinn.protocol.filing_key import STAMP_NAMES
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from altinn.operators.living_try import LivingTry
 
-class AltinnDeleteInstanceOperator(AltinnInstanceOperator):
+
+class AltinnDeleteInstanceOperator(AltinnPatientInstanceOperator):
     """Mark a draft of our own as deleted.
 
     Altinn lets a sender delete what has been delivered. So the instance is read right before: it must carry this
@@ -22,7 +24,7 @@ class AltinnDeleteInstanceOperator(AltinnInstanceOperator):
     :return: True if this task deleted it, False if it was deleted before.
     """
 
-    def execute(self, context: Context) -> bool:
+    def act(self, context: Context, living: LivingTry, waited: float) -> bool:
         """Look, and delete."""
         instance_id = self.checked_instance_id(context)
         instance = self.hook.run(self.hook.session.perform(self.hook.storage.get_instance(instance_id)))
@@ -38,6 +40,10 @@ class AltinnDeleteInstanceOperator(AltinnInstanceOperator):
                 f"{instance_id} is no draft any more ({instance.process.where}): a delivered filing is never deleted",
                 [str(instance_id)],
             )
+        living.prove(f"the deletion of {instance_id}")
+        ledger = self.ledger_of(context, instance_id=str(instance_id))
+        ledger.record("deleting", {})
         self.hook.run(self.hook.session.perform(self.hook.app(self.app).delete(instance_id)))
+        ledger.record("deleted", {})
         self.log.info("%s is marked as deleted", instance_id)
         return True

@@ -3,39 +3,50 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from altinn.authorities.period_readers import period_reader
 from altinn.documents import documents_of
 from altinn.exceptions import (
     AltinnAnswerError,
     AltinnDiffersError,
     AltinnFilingError,
+    AltinnHttpError,
     AltinnInputError,
     AltinnNoAnswerError,
     AltinnServerError,
     AltinnUnavailableError,
 )
-from altinn.operators.altinn_operator import AltinnOperator
+from altinn.operators.altinn_operator import AltinnOperator, AltinnPatientOperator
 from altinn.operators.preflight import check_documents
 from altinn.protocol.app_api import Part
-from altinn.protocol.filing import HASH_STAMP, Filed, Filing, FilingKey, is_delivered, refuse_taken_stamps
+from altinn.protocol.filing import Filed, Filing
+from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is_delivered, refuse_taken_stamps
 from altinn.protocol.identifiers import AppId, InstanceOwner
 from altinn.protocol.model import Instance
+from altinn.protocol.survivor import SurplusDrafts
 from altinn.protocol.wire import Call
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from altinn.operators.living_try import LivingTry
 
-class AltinnInstantiateOperator(AltinnOperator):
+_NOTES_KEY = "altinn_filing"
+_MAX_CORRECTIONS = 99
+
+
+class AltinnInstantiateOperator(AltinnPatientOperator):
     """Make the instance for a company, app and period, or adopt the one that carries this key.
 
     Safe to retry, clear and backfill: the key is stamped into the instance in the same write that makes it, every
     page of the owner's instances is looked through before and after, and a creation whose answer was lost is looked
     for instead of repeated. An instance that has been delivered under the key is adopted as well, so that the tasks
-    after this one find nothing left to do.
+    after this one find nothing left to do. A draft whose creation has not finished is waited for, without a worker
+    slot, and never adopted when it does not finish within 10 minutes.
 
     With `prefill` the app's simplified creation is used, which drops the stamps: such an instance has no key, so it
     must not have a period. If the creation's answer is lost, the task fails without a retry: nothing could find what
@@ -51,13 +62,19 @@ class AltinnInstantiateOperator(AltinnOperator):
     :param data_values: further values that the app wants at creation.
     :param content_sha256: hash over the caller's source documents; stamped as a hint, and compared when a delivered
         instance is adopted.
+    :param approval: who must approve before the first push; stamped as a hint, so that whoever adopts the draft
+        needs an approval as well.
     :param prefill: values for the app's form by path, instead of a key.
     :param on_foreign: "fail" stops when somebody else made an instance of this period, "ignore" goes on.
+    :param on_existing: "adopt" goes on with what carries the key already; "fail" stops at anything that this task has
+        not made itself.
+    :param on_changed: what to do when the key has been delivered with other documents (`content_sha256`): "fail", or
+        "correction", which files them under the next free correction number.
     :return: the instance id, "party/guid".
     """
 
     template_fields: Sequence[str] = (
-        *AltinnOperator.template_fields,
+        *AltinnPatientOperator.template_fields,
         "period",
         "kind",
         "correction_number",
@@ -67,6 +84,7 @@ class AltinnInstantiateOperator(AltinnOperator):
         "instance_owner",
         "data_values",
         "content_sha256",
+        "approval",
         "prefill",
     )
     template_fields_renderers = {"data_values": "json", "prefill": "json"}
@@ -83,8 +101,11 @@ class AltinnInstantiateOperator(AltinnOperator):
         instance_owner: str | None = None,
         data_values: Mapping[str, str] | None = None,
         content_sha256: str | None = None,
+        approval: str | None = None,
         prefill: Mapping[str, str] | None = None,
         on_foreign: str = "fail",
+        on_existing: str = "adopt",
+        on_changed: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -97,57 +118,115 @@ class AltinnInstantiateOperator(AltinnOperator):
         self.instance_owner = instance_owner
         self.data_values = data_values
         self.content_sha256 = content_sha256
+        self.approval = approval
         self.prefill = prefill
         self.on_foreign = on_foreign
+        self.on_existing = on_existing
+        self.on_changed = on_changed
 
-    def execute(self, context: Context) -> str:
+    def act(self, context: Context, living: LivingTry, waited: float) -> str:
         """Adopt or create, and return the instance id."""
         owner = chosen_owner(self)
         if self.prefill:
             instance_id = self._create_prefilled(owner)
         else:
-            filed = self._file(owner)
-            self._compare(filed)
+            filed = self._file(context, living, owner)
             instance_id = filed.instance.id
-            context["ti"].xcom_push("altinn_adopted", not filed.created)
-            context["ti"].xcom_push("altinn_delivered", is_delivered(filed.instance))
+            self._draft = instance_id if filed.created else None
+            ti = context["ti"]
+            ti.xcom_push("altinn_adopted", not filed.created)
+            ti.xcom_push("altinn_delivered", is_delivered(filed.instance))
+            ti.xcom_push("altinn_approval", filed.instance.stamps.get(APPROVAL_STAMP, ""))
+            self._remove_surplus(filed)
         self.show_instance(context, instance_id)
         return str(instance_id)
 
-    def _file(self, owner: InstanceOwner) -> Filed:
+    def _file(self, context: Context, living: LivingTry, owner: InstanceOwner) -> Filed:
+        self._check_choices()
+        app_id = AppId.parse(self.app)
+        refuse_taken_stamps(app_id, self.hook.metadata(self.app))
+        key = FilingKey.of(app_id, owner, str(self.period), self.kind, _number(self.correction_number))
+        filed = self._filed(context, living, key)
+        if self._has_changed(filed) and is_delivered(filed.instance):
+            if self.on_changed != "correction" or key.correction:
+                raise AltinnDiffersError(
+                    f"{filed.instance.id} was delivered for this period with other documents: nothing is filed. File "
+                    "a correction (on_changed='correction', or kind='correction' with correction_number=1) if the new "
+                    "ones are meant",
+                    [str(filed.instance.id)],
+                )
+            return self._corrected(context, living, key)
+        if self._has_changed(filed):
+            self.report("the documents have changed since the draft was made: it is brought up to date")
+        return filed
+
+    def _check_choices(self) -> None:
         if not self.period:
             raise AltinnInputError(
                 "the filing has no period, so a failure could not find it again: set period, for example '2026-T5'"
             )
-        if self.on_foreign not in ("fail", "ignore"):
-            raise AltinnInputError(f"on_foreign must be 'fail' or 'ignore', not {self.on_foreign!r}")
-        app_id = AppId.parse(self.app)
-        refuse_taken_stamps(app_id, self.hook.metadata(self.app))
-        key = FilingKey.of(app_id, owner, self.period, self.kind, _number(self.correction_number))
+        for name, allowed in (
+            ("on_foreign", ("fail", "ignore")),
+            ("on_existing", ("adopt", "fail")),
+            ("on_changed", ("fail", "correction")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise AltinnInputError(f"{name} must be '{allowed[0]}' or '{allowed[1]}', not {getattr(self, name)!r}")
+
+    def _filed(self, context: Context, living: LivingTry, key: FilingKey) -> Filed:
+        """Adopt or create under one key, and remember what was made."""
+        notes = _Notes(context, key)
+        ledger = self.ledger_of(context, **key.as_json(), sha256=self.content_sha256 or "")
+
+        def record(event: str, more: Mapping[str, Any]) -> None:
+            ledger.record(event, more)
+            if event == "creating":
+                notes.begin()
+            elif event == "created":
+                notes.remember(str(more["instance_id"]))
+
+        app = self.hook.app(self.app)
         filing = Filing(
             session=self.hook.session,
-            app=self.hook.app(self.app),
+            app=app,
             storage=self.hook.storage,
             key=key,
+            period_of=period_reader(self.app, self.hook.session, app),
             on_foreign=self.on_foreign,
+            on_existing="adopt" if notes.has_begun else self.on_existing,
             settle=self.hook.settings.settle,
+            known=notes.known,
+            fence=living.prove,
             report=self.report,
+            record=record,
         )
-        hints = {HASH_STAMP: self.content_sha256} if self.content_sha256 else {}
-        return self.hook.run(filing.find_or_create(self.data_values or {}, hints))
+        hints = {HASH_STAMP: self.content_sha256, APPROVAL_STAMP: self.approval}
+        given = {name: value for name, value in hints.items() if value}
+        return self.hook.run(filing.find_or_create(self.data_values or {}, given))
 
-    def _compare(self, filed: Filed) -> None:
-        """Stop when what was delivered under the key is not what the caller has now."""
+    def _has_changed(self, filed: Filed) -> bool:
         stamped = filed.instance.stamps.get(HASH_STAMP, "")
-        if filed.created or not self.content_sha256 or not stamped or stamped == self.content_sha256:
+        return bool(not filed.created and self.content_sha256 and stamped and stamped != self.content_sha256)
+
+    def _corrected(self, context: Context, living: LivingTry, main: FilingKey) -> Filed:
+        """File under the first correction number that has not been delivered with other documents."""
+        for number in range(1, _MAX_CORRECTIONS + 1):
+            key = dataclasses.replace(main, correction=number)
+            filed = self._filed(context, living, key)
+            if not (is_delivered(filed.instance) and self._has_changed(filed)):
+                self.report(f"the documents have changed since the filing was delivered: correction {number}")
+                return filed
+        raise AltinnFilingError(f"{main} has {_MAX_CORRECTIONS} corrections already: look at them in Altinn")
+
+    def _remove_surplus(self, filed: Filed) -> None:
+        """Mark drafts as deleted that are left over beside a delivered instance; they do no harm if that fails."""
+        if not filed.others or not is_delivered(filed.instance):
             return
-        if is_delivered(filed.instance):
-            raise AltinnDiffersError(
-                f"{filed.instance.id} was delivered for this period with other documents: nothing is filed. File a "
-                "correction (kind='correction', correction_number=1) if the new ones are meant",
-                [str(filed.instance.id)],
-            )
-        self.report("the documents have changed since the draft was made: it is brought up to date")
+        surplus = SurplusDrafts(self.hook.session, self.hook.storage, self.hook.app(self.app), self.report)
+        try:
+            self.hook.run(surplus.remove(filed.instance))
+        except AltinnHttpError as exc:
+            self.report(f"drafts that are left over could not be marked as deleted ({exc.status}); they do no harm")
 
     def _create_prefilled(self, owner: InstanceOwner) -> Any:
         if self.period or self.data_values or self.content_sha256:
@@ -159,6 +238,43 @@ class AltinnInstantiateOperator(AltinnOperator):
         created = create_without_key(self, call)
         self.report(f"created {created.id} with prefill and without a key")
         return created.id
+
+
+class _Notes:
+    """What earlier tries of this task have noted of a key: hints that Altinn's own state decides on."""
+
+    def __init__(self, context: Context, key: FilingKey) -> None:
+        self._store = context["task_state_store"]
+        self._key = str(key)
+        kept = self._store.get(_NOTES_KEY)
+        self._notes: dict[str, Any] = {}
+        if isinstance(kept, dict) and kept.get("key") == self._key:
+            self._notes = dict(kept)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether this task has sent a creation for the key."""
+        return bool(self._notes)
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The instance that this task made, if its id is known."""
+        made = self._notes.get("instance_id")
+        return (str(made),) if made else ()
+
+    def begin(self) -> None:
+        """Note that a creation is about to be sent."""
+        self._write({"key": self._key})
+
+    def remember(self, instance_id: str) -> None:
+        """Note what was made."""
+        self._write({"key": self._key, "instance_id": instance_id})
+
+    def _write(self, notes: dict[str, Any]) -> None:
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+        self._notes = notes
+        self._store.set(_NOTES_KEY, notes, retention=NEVER_EXPIRE)
 
 
 class AltinnInstantiateMultipartOperator(AltinnOperator):

@@ -2,74 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from altinn.authorities.period_readers import period_reader
 from altinn.exceptions import AltinnInputError
-from altinn.operators.altinn_operator import AltinnInstanceOperator
+from altinn.operators.altinn_operator import AltinnPatientInstanceOperator
 from altinn.protocol.advance import Advance
 from altinn.protocol.manifest import ExpectedElement, Manifest
+from altinn.protocol.submission import Submission
+from altinn.protocol.survivor import LockedLook, Survivor
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from altinn.operators.living_try import LivingTry
+    from altinn.protocol.identifiers import InstanceId
 
-class AltinnProcessNextOperator(AltinnInstanceOperator):
+INSTANCE_LOCK = "instance_lock"
+
+
+class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
     """Push the instance out of a named task, once, with that task's action named.
 
-    Safe to retry, because it never pushes blindly: it reads the process, pushes only if the instance stands in
-    `from_task`, and after anything but a clean answer it reads again instead of pushing again. An instance that is
-    past the task already is a success. Before the push the instance's elements are compared with `documents`.
+    Safe to retry, because it never pushes blindly. Before the push the instance must be old enough for every other of
+    its key to show (the connection's `settle`; the task waits without a worker slot), hold exactly `documents`, be the
+    one of its key that is to be filed, and this must be the living try. Then it reads the process and pushes only if
+    the instance stands in `from_task`. After anything but a clean answer it reads again instead of pushing again. An
+    instance that is past the task already is a success. What was delivered is read back: if it differs from
+    `documents`, the task is red.
+
+    Where the app's policy does not split rights by task, nobody can keep two pushes at the same moment apart: there
+    the first push counts as the filing, and every approval belongs before it.
 
     :param from_task: the task to leave, by its element id ("Task_1") or its type ("data", "confirmation").
+    :param to_task: the task it leads to, by id or type, or "end". The app must still have that task: one that was
+        redeployed without its confirmation is not pushed to the end.
     :param action: the action to name; by default the one of the task's type (data: write, confirmation: confirm,
         signing: sign).
     :param documents: what the upload tasks returned; the push is refused when the instance holds something else.
-    :param lock_wait: seconds to wait when somebody else's push holds the instance.
+    :param approved: what an approval task returned; needed when the draft was made to be approved by a person.
+    :param on_foreign: "fail" stops when somebody else made an instance of this period meanwhile, "ignore" goes on.
+    :param fence: "instance_lock" holds Storage's lock during the last look. Altinn made it for apps; use it only
+        where the platform lets you.
+    :param lock_wait: seconds to wait in the worker when somebody else's push holds the instance; then the task waits
+        without one.
     :return: {"instance_id", "task", "task_type", "flow", "ended", "moved"}.
     """
 
-    template_fields: Sequence[str] = (*AltinnInstanceOperator.template_fields, "from_task", "action", "documents")
+    template_fields: Sequence[str] = (
+        *AltinnPatientInstanceOperator.template_fields,
+        "from_task",
+        "to_task",
+        "action",
+        "documents",
+        "approved",
+    )
     template_fields_renderers = {"documents": "json"}
 
     def __init__(
         self,
         *,
         from_task: str,
+        to_task: str | None = None,
         action: str | None = None,
         documents: Sequence[Any] | None = None,
+        approved: Any = None,
+        on_foreign: str = "fail",
+        fence: str | None = None,
         lock_wait: float = 30.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.from_task = from_task
+        self.to_task = to_task
         self.action = action
         self.documents = documents
+        self.approved = approved
+        self.on_foreign = on_foreign
+        self.fence = fence
         self.lock_wait = lock_wait
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def act(self, context: Context, living: LivingTry, waited: float) -> dict[str, Any]:
         """Push once and return where the instance is."""
-        if not self.from_task:
-            raise AltinnInputError("from_task is empty: name the task to leave, for example 'data' or 'Task_1'")
-        instance_id = self.checked_instance_id(context)
-        manifest = Manifest(
-            session=self.hook.session,
-            storage=self.hook.storage,
-            app=self.hook.app(self.app),
-            instance_id=instance_id,
-            expected=_expected(self.documents),
-        )
-        advance = Advance(
-            session=self.hook.session,
-            app=self.hook.app(self.app),
-            instance_id=instance_id,
-            from_task=self.from_task,
-            action=self.action or "",
-            guard=manifest.check,
-            lock_wait=self.lock_wait,
-            report=self.report,
-        )
-        done = self.hook.run(advance.run())
+        self._check_arguments()
+        instance_id = self._draft = self.checked_instance_id(context)
+        record = self.ledger_of(context, instance_id=str(instance_id)).record
+        done = self.hook.run(self._submission(instance_id, living, waited, record).run())
         return {
             "instance_id": str(instance_id),
             "task": done.process.task_id,
@@ -78,6 +97,54 @@ class AltinnProcessNextOperator(AltinnInstanceOperator):
             "ended": done.process.is_ended,
             "moved": done.moved,
         }
+
+    def _check_arguments(self) -> None:
+        if not self.from_task:
+            raise AltinnInputError("from_task is empty: name the task to leave, for example 'data' or 'Task_1'")
+        if self.on_foreign not in ("fail", "ignore"):
+            raise AltinnInputError(f"on_foreign must be 'fail' or 'ignore', not {self.on_foreign!r}")
+        if self.fence not in (None, "", INSTANCE_LOCK):
+            raise AltinnInputError(f"fence must be '{INSTANCE_LOCK}' or be left out, not {self.fence!r}")
+
+    def _submission(
+        self,
+        instance_id: InstanceId,
+        living: LivingTry,
+        waited: float,
+        record: Callable[[str, Mapping[str, Any]], None],
+    ) -> Submission:
+        session, storage, app = self.hook.session, self.hook.storage, self.hook.app(self.app)
+        settle = self.hook.settings.settle
+        return Submission(
+            advance=Advance(
+                session=session,
+                app=app,
+                instance_id=instance_id,
+                from_task=self.from_task,
+                to_task=self.to_task or "",
+                action=self.action or "",
+                fence=living.prove,
+                lock_wait=self.lock_wait,
+                report=self.report,
+                record=record,
+            ),
+            manifest=Manifest(session, storage, app, instance_id, _expected(self.documents)),
+            survivor=Survivor(
+                session=session,
+                storage=storage,
+                app=app,
+                instance_id=instance_id,
+                settle=settle,
+                settled=waited >= settle,
+                period_of=period_reader(self.app, session, app),
+                on_foreign=self.on_foreign,
+                report=self.report,
+            ),
+            lock=LockedLook(session, storage, instance_id) if self.fence == INSTANCE_LOCK else None,
+            approved=bool(self.approved),
+            report=self.report,
+            record=record,
+        )
 
 
 def _expected(documents: object) -> tuple[ExpectedElement, ...]:

@@ -6,8 +6,9 @@ confirm or submit (ProcessController in Altinn's public app library).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from altinn.exceptions import (
     AltinnActionDeniedError,
@@ -18,11 +19,13 @@ from altinn.exceptions import (
     AltinnLockedError,
     AltinnNoAnswerError,
     AltinnNotFoundError,
+    AltinnNotYetError,
     AltinnProcessEndedError,
     AltinnRefusedError,
     AltinnResumeRequiredError,
     AltinnRetryingError,
     AltinnServerError,
+    AltinnServiceTaskError,
     AltinnTransportError,
     AltinnUnauthorizedError,
     AltinnUnavailableError,
@@ -46,6 +49,14 @@ DEFAULT_ACTIONS = {
     "payment": "pay",
 }
 """The action that leaves a task of each type (ProcessEngineAuthorizer)."""
+
+SERVICE_TASKS = frozenset({"pdf", "eFormidling", "fiksArkiv", "subformPdf"})
+"""Types of tasks that the app does by itself; `write` pushes on where one was left standing."""
+
+_WORKFLOW_PAUSE, _WORKFLOW_LIMIT = 10.0, 6 * 3600.0
+"""Seconds between the looks at version 9's engine, and until the wait for it is given up."""
+_LOCK_PAUSE, _LOCK_LIMIT = 20.0, 400.0
+"""Seconds; an app that died inside a push leaves the lock behind for 5 minutes."""
 
 _PERHAPS_DONE = (
     AltinnNoAnswerError,
@@ -79,10 +90,14 @@ class Advance:
 
     :param from_task: the task's element id ("Task_1"), or its type ("data", "confirmation" …).
     :param action: the action to name; by default the one that belongs to the task's type.
+    :param to_task: the task that the push leads to, by id or type, or "end"; the app must still have it, so that one
+        that was redeployed without its confirmation is not pushed to the end. Empty leaves it open.
     :param guard: looks at the content before the push; raises to stop it. It may take long, so the process is read
         once more after it.
-    :param lock_wait: seconds to wait for somebody else's push before giving up.
+    :param fence: is called right before the last look; raises when this try is not the living one.
+    :param lock_wait: seconds to wait here for somebody else's push before the wait goes elsewhere.
     :param report: takes one line for each decision, for the log.
+    :param record: takes each effect, for the ledger.
     """
 
     session: Session
@@ -93,6 +108,9 @@ class Advance:
     guard: Callable[[Process], Flow[None]] | None = None
     lock_wait: float = 30.0
     report: Callable[[str], None] = lambda _line: None
+    to_task: str = ""
+    fence: Callable[[str], None] = lambda _what: None
+    record: Callable[[str, Mapping[str, Any]], None] = lambda _event, _more: None
 
     def run(self) -> Flow[Advanced]:
         """Push once if the instance is where the plan expects it.
@@ -102,32 +120,78 @@ class Advance:
         :raises AltinnValidationError: the data stops the process.
         :raises AltinnUnknownOutcomeError: no clean answer and no movement; a retry looks first.
         """
-        before = yield from self._read()
-        if self.guard is not None and self._is_here(before):
-            before = yield from self._guarded(self.guard, before)
+        before = yield from self._read_at_rest()
+        if self._is_here(before):
+            self._require_planned(before)
+            before = yield from self._guarded(before)
         if not self._is_here(before):
             yield from self._require_past(before, "nothing was pushed")
+            if before.task_type in SERVICE_TASKS and self.from_task != before.task_id:
+                return (yield from self._push(before, "write"))
             self.report(f"{self.instance_id} is past {self.from_task} already: {before.where}")
             return Advanced(before, moved=False)
-        action = self._action(before)
+        return (yield from self._push(before, self._action(before)))
+
+    def _push(self, before: Process, action: str) -> Flow[Advanced]:
+        self.record("pushing", {"from": before.where, "action": action})
         try:
             after = yield from self.session.perform(self.app.next(self.instance_id, action))
-        except (*_PERHAPS_DONE, *_REFUSED, *_BUSY) as exc:
-            return (yield from self._after_doubt(before, exc))
         except AltinnValidationError:
             raise
+        except (*_PERHAPS_DONE, *_REFUSED, *_BUSY) as exc:
+            return (yield from self._after_doubt(before, exc))
         except AltinnConflictError as exc:
             raise (yield from self._explained(exc)) from exc
         self.report(f"{self.instance_id}: {action} moved {before.where} -> {after.where}")
+        self.record("pushed", {"from": before.where, "to": after.where, "action": action})
+        if after.task_type in SERVICE_TASKS and not after.workflow:
+            self.report(f"{self.instance_id} stands in {after.where}, which the app has to do")
         return Advanced(after, moved=True)
 
     def _read(self) -> Flow[Process]:
         return (yield from self.session.perform(self.app.get_process(self.instance_id)))
 
-    def _guarded(self, guard: Callable[[Process], Flow[None]], before: Process) -> Flow[Process]:
-        self._action(before)
-        yield from guard(before)
+    def _read_at_rest(self) -> Flow[Process]:
         now = yield from self._read()
+        return (yield from self._at_rest(now))
+
+    def _at_rest(self, process: Process) -> Flow[Process]:
+        """Version 9: let what is under way end, and resume what stopped, before anything is decided.
+
+        :raises AltinnNotYetError: the engine is at it.
+        :raises AltinnServerError: the step failed again; the next try resumes it again.
+        """
+        if process.workflow == "failed":
+            process = yield from self._resumed(process)
+        if process.workflow == "processing":
+            raise self._not_yet(f"Altinn is still at work on {self.instance_id} in {process.where}")
+        return process
+
+    def _not_yet(self, text: str) -> AltinnNotYetError:
+        return AltinnNotYetError(text, _WORKFLOW_PAUSE, _WORKFLOW_LIMIT)
+
+    def _resumed(self, process: Process) -> Flow[Process]:
+        """Go on with the step that failed: `process/resume` acts on that step alone."""
+        self.report(f"{self.instance_id} stopped half-way in {process.where}: resuming it")
+        self.fence(f"the resumption of {self.instance_id}")
+        self.record("resuming", {"from": process.where})
+        try:
+            yield from self.session.perform(self.app.resume(self.instance_id))
+        except AltinnUnavailableError as exc:
+            raise self._not_yet(f"the resumption of {self.instance_id} goes on at Altinn") from exc
+        except AltinnConflictError as exc:
+            self.report(f"nothing to resume: {exc.problem.detail}")
+        return (yield from self._read())
+
+    def _guarded(self, before: Process) -> Flow[Process]:
+        """Check rights and content, prove that this try is the living one, and read the process once more."""
+        self._action(before)
+        if self.guard is not None:
+            yield from self.guard(before)
+        self.fence(f"the push of {self.instance_id} from {before.where}")
+        if self.guard is None:
+            return before
+        now = yield from self._read_at_rest()
         if self._is_here(now) and now.flow != before.flow:
             raise AltinnUnexpectedStateError(
                 f"{self.instance_id} left {before.where} and came back while its content was checked: nothing was "
@@ -135,6 +199,18 @@ class Advance:
                 [str(self.instance_id)],
             )
         return now
+
+    def _require_planned(self, process: Process) -> None:
+        """Stop when the app has lost the task that the push is to lead to."""
+        if not self.to_task or self.to_task == "end" or not process.task_ids:
+            return
+        if self.to_task not in (*process.task_ids, *process.task_types):
+            raise AltinnUnexpectedStateError(
+                f"{self.instance_id}: the app has no task {self.to_task} any more (it has: "
+                f"{', '.join(process.task_ids)}), so a push from {process.where} would lead elsewhere: nothing was "
+                "pushed. See whether the app was changed, and adapt the plan",
+                [str(self.instance_id)],
+            )
 
     def _is_here(self, process: Process) -> bool:
         return not process.is_ended and self.from_task in (process.task_id, process.task_type)
@@ -168,26 +244,38 @@ class Advance:
         waited, pause = 0.0, 0.5
         while True:
             now = yield from self._read_if_possible()
+            if now is not None and now.workflow in ("failed", "processing"):
+                now = yield from self._at_rest(now)
             if now is not None and (now.is_ended or now.flow > before.flow or now.task_id != before.task_id):
-                yield from self._require_past(now, f"the push got no clean answer ({type(cause).__name__})")
-                self.report(
-                    f"{self.instance_id}: no clean answer ({type(cause).__name__}), but it moved to {now.where}"
-                )
-                return Advanced(now, moved=isinstance(cause, _PERHAPS_DONE))
+                return (yield from self._moved_after_all(now, cause))
             if isinstance(cause, _REFUSED):
                 raise cause
-            if waited >= self.lock_wait:
+            if waited >= self.lock_wait or isinstance(cause, AltinnServiceTaskError):
                 break
             yield Sleep(pause, f"looking whether {self.instance_id} moves")
             waited += pause
             pause = min(pause * 2, 5.0)
-        if isinstance(cause, _BUSY):
+        if isinstance(cause, AltinnLockedError):
+            raise AltinnNotYetError(str(cause), _LOCK_PAUSE, _LOCK_LIMIT) from cause
+        if isinstance(cause, AltinnRetryingError):
+            raise self._not_yet(str(cause)) from cause
+        if isinstance(cause, (*_BUSY, AltinnServiceTaskError)):
             raise cause
+        self.record("push unclear", {"from": before.where, "error": type(cause).__name__})
         raise AltinnUnknownOutcomeError(
             f"the push of {self.instance_id} got no clean answer and was not seen to leave {before.where} within "
             f"{waited:.0f} s; a retry looks again before it pushes. Cause: {cause}",
             [str(self.instance_id)],
         ) from cause
+
+    def _moved_after_all(self, now: Process, cause: Exception) -> Flow[Advanced]:
+        """Take a push without a clean answer for done; a service task that failed is left to the next try."""
+        yield from self._require_past(now, f"the push got no clean answer ({type(cause).__name__})")
+        self.report(f"{self.instance_id}: no clean answer ({type(cause).__name__}), but it moved to {now.where}")
+        self.record("pushed", {"to": now.where, "error": type(cause).__name__})
+        if isinstance(cause, AltinnServiceTaskError) and now.task_type in SERVICE_TASKS and not now.workflow:
+            raise cause
+        return Advanced(now, moved=isinstance(cause, _PERHAPS_DONE))
 
     def _read_if_possible(self) -> Flow[Process | None]:
         """Read, but let no failure of the reading hide that a push may have happened."""

@@ -29,6 +29,7 @@ from altinn.protocol.wire import SLOW_READ_TIMEOUT, Call, HttpRequest, HttpRespo
 
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 _ACCEPT_JSON = {"Accept": "application/json"}
+_KNOWN_INSTANCE = frozenset({403, 404})
 UPLOAD_VALIDITY = 300.0
 """Seconds a token must still be valid before an upload or a push starts (401 may follow an effect)."""
 
@@ -114,6 +115,7 @@ class App:
             HttpRequest("GET", self.instance_url(instance_id, "process"), _ACCEPT_JSON),
             lambda response: Process.from_json(response.json()),
             harmless=True,
+            ask_again=_KNOWN_INSTANCE,
         )
 
     def next(self, instance_id: InstanceId, action: str) -> Call[Process]:
@@ -133,6 +135,15 @@ class App:
             min_validity=UPLOAD_VALIDITY,
         )
 
+    def resume(self, instance_id: InstanceId) -> Call[Process]:
+        """`POST process/resume` (version 9): go on with the step that failed; it acts on no other step."""
+        return Call(
+            f"POST process/resume of {instance_id}",
+            HttpRequest("POST", self.instance_url(instance_id, "process", "resume"), _JSON, b"{}", SLOW_READ_TIMEOUT),
+            lambda response: Process.from_json(response.json()),
+            min_validity=UPLOAD_VALIDITY,
+        )
+
     def history(self, instance_id: InstanceId) -> Call[tuple[ProcessEvent, ...]]:
         """`GET process/history`."""
         return Call(
@@ -140,6 +151,7 @@ class App:
             HttpRequest("GET", self.instance_url(instance_id, "process", "history"), _ACCEPT_JSON),
             lambda response: history_from_json(response.json()),
             harmless=True,
+            ask_again=_KNOWN_INSTANCE,
         )
 
     def validate(self, instance_id: InstanceId, language: str = "") -> Call[tuple[Issue, ...]]:

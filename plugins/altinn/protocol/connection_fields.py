@@ -39,6 +39,7 @@ KNOWN_KEYS = (
         "external_ref",
         "idporten_url",
         "key_id",
+        "ledger",
         "login_store",
         "maskinporten_url",
         "on_behalf_of",

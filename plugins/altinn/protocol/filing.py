@@ -1,42 +1,65 @@
-"""The filing key: find what was filed under it, adopt it, or create it once.
+"""Find what was filed under a key, adopt it, or create it once.
 
-Altinn has no idempotency key, and a creation goes on when its client is gone. So the key is stamped into the
-instance as `dataValues` in the same write that makes it, and every creation looks before and after.
+A creation goes on when its client is gone, and its answer may be lost. So every creation looks before and after, and
+what is seen decides, never what was sent.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from altinn.exceptions import (
-    AltinnAmbiguousError,
     AltinnAnswerError,
+    AltinnCreationError,
+    AltinnError,
     AltinnFilingError,
     AltinnForeignInstanceError,
     AltinnInputError,
     AltinnNoAnswerError,
+    AltinnNotYetError,
     AltinnServerError,
     AltinnUnauthorizedError,
     AltinnUnavailableError,
-    AltinnUnknownOutcomeError,
 )
 from altinn.protocol.app_api import App
-from altinn.protocol.identifiers import AppId, InstanceOwner
+from altinn.protocol.creation import CREATION_LIMIT, Creation
+from altinn.protocol.filing_key import (
+    APPROVAL_STAMP,
+    HASH_STAMP,
+    STAMP_NAMES,
+    STAMP_VERSION,
+    FilingKey,
+    choose,
+    drafts_of,
+    is_delivered,
+    refuse_taken_stamps,
+    the_delivered,
+)
+from altinn.protocol.identifiers import InstanceId
+from altinn.protocol.instance_search import InstanceSearch
 from altinn.protocol.model import Instance
 from altinn.protocol.session import Session
 from altinn.protocol.storage_api import Storage
-from altinn.protocol.timestamps import time_key
-from altinn.protocol.wire import Flow, Sleep
+from altinn.protocol.timestamps import moment_of
+from altinn.protocol.wire import Flow
 
-STAMP_VERSION = "1"
-STAMP_NAMES = ("filingversion", "filingperiod", "filingkind")
-HASH_STAMP = "filingsha256"
-_PERIOD = re.compile(r"[A-Z0-9][A-Z0-9.-]{0,31}")
-_MAX_PAGES = 200
-_MAX_SCANS = 6
+__all__ = [
+    "APPROVAL_STAMP",
+    "CREATION_LIMIT",
+    "HASH_STAMP",
+    "STAMP_NAMES",
+    "STAMP_VERSION",
+    "Filed",
+    "Filing",
+    "FilingKey",
+    "PeriodReader",
+    "choose",
+    "is_delivered",
+    "refuse_taken_stamps",
+]
+
 _PERHAPS_DONE = (
     AltinnNoAnswerError,
     AltinnAnswerError,
@@ -44,63 +67,8 @@ _PERHAPS_DONE = (
     AltinnUnavailableError,
     AltinnServerError,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class FilingKey:
-    """What there may be only one of.
-
-    :param period: the period's normalised name, for example "2026-T5".
-    :param correction: 0 for the main filing, else the correction's number.
-    """
-
-    app_id: AppId
-    owner: InstanceOwner
-    period: str
-    correction: int = 0
-
-    @classmethod
-    def of(cls, app_id: AppId, owner: InstanceOwner, period: str, kind: str, correction: int) -> FilingKey:
-        """Build a key from a user's input.
-
-        :param kind: "main" or "correction".
-        :raises AltinnInputError: the period or the kind cannot be part of a key.
-        """
-        normalised = str(period).strip().upper()
-        if not _PERIOD.fullmatch(normalised):
-            raise AltinnInputError(
-                f"period {str(period)[:60]!r} cannot be a filing key: use letters, digits, '-' and '.', at most 32, "
-                "for example '2026-T5'"
-            )
-        if kind not in ("main", "correction") or correction < 0 or (kind == "correction") != (correction > 0):
-            raise AltinnInputError(
-                f"kind {kind!r} with correction number {correction}: use kind='main' without a number, or "
-                "kind='correction' with correction_number=1, 2 …"
-            )
-        return cls(app_id, owner, normalised, correction)
-
-    @property
-    def kind(self) -> str:
-        """The kind as it is stamped."""
-        return f"correction-{self.correction}" if self.correction else "main"
-
-    def stamps(self) -> dict[str, str]:
-        """Return the `dataValues` that carry the key."""
-        return dict(zip(STAMP_NAMES, (STAMP_VERSION, self.period, self.kind), strict=True))
-
-    def covers(self, instance: Instance) -> bool:
-        """Whether an instance is of this app and this owner, so that a server that ignores a filter does no harm."""
-        return instance.app_id == str(self.app_id) and self.owner.matches(
-            party_id=instance.id.party, organisation_number=instance.organisation_number
-        )
-
-    def is_on(self, instance: Instance) -> bool:
-        """Whether an instance carries this key."""
-        own = self.stamps()
-        return all(instance.stamps.get(name) == value for name, value in own.items())
-
-    def __str__(self) -> str:
-        return f"{self.app_id}, {self.owner.label}, {self.period}, {self.kind}"
+_SHORTEST_PAUSE = 0.5
+"""Seconds before the next look where `settle` is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +95,12 @@ class Filing:
     :param period_of: reads the period of an instance that somebody else made; without it such instances cannot be
         recognised and are only counted.
     :param on_foreign: "fail" stops when somebody else made an instance of this period, "ignore" goes on.
+    :param on_existing: "adopt" takes what carries the key already; "fail" stops at it.
     :param settle: seconds within which a new instance shows in the query.
+    :param known: ids that a local record names; a hint that is held against the stamp, and never a proof.
+    :param fence: is called right before the creation; raises when this try is not the living one.
     :param report: takes one line for each decision, for the log.
+    :param record: takes each decision and each effect, for the ledger.
     """
 
     session: Session
@@ -137,67 +109,129 @@ class Filing:
     key: FilingKey
     period_of: PeriodReader | None = None
     on_foreign: str = "fail"
+    on_existing: str = "adopt"
     settle: float = 30.0
+    known: tuple[str, ...] = ()
+    fence: Callable[[str], None] = lambda _what: None
     report: Callable[[str], None] = lambda _line: None
+    record: Callable[[str, Mapping[str, Any]], None] = lambda _event, _more: None
 
     def find(self) -> Flow[Filed | None]:
-        """Look for the key's instance over every page; adopt what is delivered, else the oldest draft.
+        """Look for the key's instance over every page; take what is delivered, else the oldest finished draft.
 
         :raises AltinnForeignInstanceError: somebody else made an instance of this period.
         :raises AltinnAmbiguousError: more than one instance of this key has been delivered.
+        :raises AltinnNotYetError: a creation is still under way.
         """
-        scanned = yield from self._scan()
-        seen = [i for i in scanned if self.key.covers(i) and (is_delivered(i) or not i.is_hard_deleted)]
-        yield from self._refuse_foreign([i for i in seen if not self.key.is_on(i)])
-        ours = [i for i in seen if self.key.is_on(i)]
-        chosen = choose(ours)
+        ours = yield from self.look()
+        chosen = the_delivered(ours)
+        if chosen is None:
+            chosen = yield from self._oldest_finished(drafts_of(ours))
         if chosen is None:
             return None
-        yield from self._await_creation(chosen)
         others = tuple(str(i.id) for i in ours if i.id != chosen.id)
         if others:
             self.report(f"{len(others)} more with the key {self.key}, never pushed: {', '.join(others)}")
         return Filed(chosen, created=False, others=others)
+
+    def look(self) -> Flow[list[Instance]]:
+        """Return every instance of the key, those that local records name included.
+
+        :raises AltinnForeignInstanceError: somebody else made an instance of this period.
+        """
+        seen = yield from InstanceSearch(self.session, self.storage, self.key).instances()
+        yield from self._refuse_foreign([i for i in seen if not self.key.is_on(i)])
+        ours = [i for i in seen if self.key.is_on(i)]
+        shown = {str(i.id) for i in seen}
+        for name in self.known:
+            if name not in shown:
+                ours += yield from self._known_instance(name)
+        return ours
+
+    def _known_instance(self, name: str) -> Flow[list[Instance]]:
+        """Read an instance that a local record names and the query does not show; a refusal is no proof of anything."""
+        instance = yield from self.session.perform(self.storage.get_instance(InstanceId.parse(name)))
+        if not (self.key.covers(instance) and self.key.is_on(instance)):
+            self.report(f"{name} is remembered here, but does not carry the key {self.key}: left alone")
+            return []
+        self.report(f"{name} is remembered here and not shown by the query yet")
+        return [] if instance.is_hard_deleted and not is_delivered(instance) else [instance]
+
+    def _oldest_finished(self, drafts: Sequence[Instance]) -> Flow[Instance | None]:
+        creation = Creation(self.session, self.app, self.report)
+        for draft in drafts:
+            if (yield from creation.is_finished(draft)):
+                return draft
+            age = self._age(draft)
+            if age is None or age < CREATION_LIMIT:
+                raise AltinnNotYetError(
+                    f"{draft.id} carries the key {self.key}, but its creation is still under way",
+                    max(self.settle / 3, _SHORTEST_PAUSE),
+                    CREATION_LIMIT,
+                )
+            self.report(
+                f"{draft.id} carries the key {self.key}, but its creation has not finished within "
+                f"{CREATION_LIMIT:.0f} s: it is never adopted. Look at it in Altinn"
+            )
+        return None
+
+    def _age(self, instance: Instance) -> float | None:
+        created, now = moment_of(instance.created), self.session.now
+        return (now() - created).total_seconds() if created and now else None
 
     def find_or_create(self, data_values: Mapping[str, str], hints: Mapping[str, str] | None = None) -> Flow[Filed]:
         """Adopt the key's instance, or create it with its stamps and look again.
 
         :param data_values: further `dataValues` that the app wants at creation.
         :param hints: stamps that are no part of the key.
-        :raises AltinnUnknownOutcomeError: the creation's answer was lost and no instance shows; a retry looks first.
+        :raises AltinnNotYetError: Altinn needs time; coming back later starts with a look.
+        :raises AltinnFilingError: there is one, and `on_existing` is "fail".
         """
         values = {**self._values(data_values), **(hints or {})}
         found = yield from self.find()
         if found is not None:
-            self.report(f"adopted {found.instance.id} for {self.key}: {found.instance.process.where}")
-            return found
+            return self._adopted(found)
         try:
             created = yield from self._create(values)
         except _PERHAPS_DONE as exc:
-            self.report(f"the creation for {self.key} got no clean answer ({type(exc).__name__}): looking for it")
             return (yield from self._look_for_lost_creation(exc))
-        survivor = yield from self._look_after(created)
-        if survivor.instance.id != created.id:
-            self.report(f"{created.id} is left alone: {survivor.instance.id} is older or delivered")
-            return survivor
-        return Filed(created, created=True, others=survivor.others)
+        self.record("created", {"instance_id": str(created.id)})
+        return (yield from self._look_after(created))
+
+    def _adopted(self, found: Filed) -> Filed:
+        where = found.instance.process.where
+        if self.on_existing == "fail" and str(found.instance.id) not in self.known:
+            raise AltinnFilingError(
+                f"{found.instance.id} carries the key {self.key} already ({where}), and on_existing is 'fail': nothing "
+                "is filed. on_existing='adopt' goes on with it",
+                [str(found.instance.id)],
+            )
+        self.report(f"adopted {found.instance.id} for {self.key}: {where}")
+        self.record("adopted", {"instance_id": str(found.instance.id), "where": where})
+        return found
 
     def _look_after(self, created: Instance) -> Flow[Filed]:
-        """Look until the own instance shows: a query that does not show it yet hides those of others as well."""
-        for pause in (0.0, *_pauses(self.settle)):
-            if pause:
-                yield Sleep(pause, f"{created.id} does not show in the query yet")
-            survivor = yield from self.find()
-            if survivor is not None and str(created.id) in (str(survivor.instance.id), *survivor.others):
-                return survivor
-        raise AltinnFilingError(
-            f"{created.id} was made for {self.key}, but the query does not show it after {self.settle:.0f} s, so it "
-            "could not be found again after a failure: see whether this identity may read the owner's instances",
-            [str(created.id)],
-        )
+        """Look once more: an older one that shows now is the one to be filed. The first push looks again."""
+        ours = yield from self.look()
+        if str(created.id) not in {str(i.id) for i in ours}:
+            self.report(f"{created.id} does not show in the query yet; the look before the first push decides")
+            ours = [*ours, created]
+        chosen = the_delivered(ours)
+        if chosen is None:
+            earlier = [i for i in drafts_of(ours) if i.id != created.id]
+            chosen = (yield from self._oldest_finished(self._before(created, earlier))) or created
+        others = tuple(str(i.id) for i in ours if i.id != chosen.id)
+        if chosen.id != created.id:
+            self.report(f"{created.id} is left alone: {chosen.id} is older or delivered")
+            self.record("left alone", {"instance_id": str(created.id), "instead": str(chosen.id)})
+        return Filed(chosen, created=chosen.id == created.id, others=others)
+
+    def _before(self, created: Instance, drafts: Sequence[Instance]) -> list[Instance]:
+        ordered = drafts_of([created, *drafts])
+        return ordered[: next((n for n, i in enumerate(ordered) if i.id == created.id), len(ordered))]
 
     def _values(self, data_values: Mapping[str, str]) -> dict[str, str]:
-        taken = sorted(name for name in data_values if name in STAMP_NAMES or name == HASH_STAMP)
+        taken = sorted(name for name in data_values if name in {*STAMP_NAMES, HASH_STAMP, APPROVAL_STAMP})
         if taken:
             raise AltinnInputError(
                 f"data_values must not set {', '.join(taken)}: the filing key is stamped there; leave them out"
@@ -205,6 +239,8 @@ class Filing:
         return {**{str(k): str(v) for k, v in data_values.items()}, **self.key.stamps()}
 
     def _create(self, values: Mapping[str, str]) -> Flow[Instance]:
+        self.fence(f"the creation for {self.key}")
+        self.record("creating", {})
         created = yield from self.session.perform(self.app.create(self.key.owner, values))
         missing = [name for name, value in values.items() if created.stamps.get(name) != value]
         if missing:
@@ -216,64 +252,23 @@ class Filing:
         self.report(f"created {created.id} for {self.key}")
         return created
 
-    def _look_for_lost_creation(self, cause: Exception) -> Flow[Filed]:
-        waited = 0.0
-        for pause in (0.0, *_pauses(self.settle)):
-            if pause:
-                yield Sleep(pause, "a creation whose answer was lost may still show")
-                waited += pause
-            found = yield from self.find()
-            if found is not None:
-                self.report(f"found {found.instance.id}: made by the lost creation, or by somebody else")
-                return found
-        raise AltinnUnknownOutcomeError(
-            f"the creation for {self.key} got no clean answer and no instance shows within {waited:.0f} s; a retry "
-            f"looks again before it creates. Cause: {cause}"
+    def _look_for_lost_creation(self, cause: AltinnError) -> Flow[Filed]:
+        """Look for what a creation without a clean answer may have made; when nothing shows, come back later."""
+        self.report(f"the creation for {self.key} got no clean answer ({type(cause).__name__}): looking for it")
+        self.record("creation unclear", {"error": type(cause).__name__})
+        if isinstance(cause, AltinnCreationError):
+            yield from Creation(self.session, self.app, self.report).follow_advice(cause, self.storage, self.key)
+        found = yield from self.find()
+        if found is not None:
+            self.report(f"found {found.instance.id}: made by the lost creation, or by somebody else")
+            self.record("adopted", {"instance_id": str(found.instance.id), "where": found.instance.process.where})
+            return found
+        raise AltinnNotYetError(
+            f"the creation for {self.key} got no clean answer and no instance shows yet; the next look decides whether "
+            f"it is made again. Cause: {cause}",
+            max(self.settle, _SHORTEST_PAUSE),
+            CREATION_LIMIT,
         ) from cause
-
-    def _await_creation(self, instance: Instance) -> Flow[None]:
-        """Adopt only what has been made completely: the first task's start is the creation's last step."""
-        for pause in (0.0, *_pauses(max(self.settle, 30.0))):
-            if pause:
-                yield Sleep(pause, f"the creation of {instance.id} is still going on")
-            if instance.process.is_ended:
-                return
-            history = yield from self.session.perform(self.app.history(instance.id))
-            if history:
-                return
-        raise AltinnUnknownOutcomeError(
-            f"instance {instance.id} carries the key {self.key}, but is not made yet; a retry looks again",
-            [str(instance.id)],
-        )
-
-    def _scan(self) -> Flow[tuple[Instance, ...]]:
-        """Read every page; more than one page is read until two scans agree, since rows move while they are read."""
-        previous: tuple[tuple[str, str], ...] | None = None
-        for _ in range(_MAX_SCANS):
-            instances, pages = yield from self._scan_once()
-            marks = tuple(sorted((str(i.id), i.last_changed) for i in instances))
-            if pages <= 1 or marks == previous:
-                return instances
-            previous = marks
-        raise AltinnUnknownOutcomeError(
-            f"the instances of {self.key.owner.label} kept changing while they were read {_MAX_SCANS} times; a retry "
-            "looks again"
-        )
-
-    def _scan_once(self) -> Flow[tuple[tuple[Instance, ...], int]]:
-        by_id: dict[str, Instance] = {}
-        page = yield from self.session.perform(self.storage.query(self.key.app_id, self.key.owner))
-        pages = 1
-        while True:
-            by_id.update((str(i.id), i) for i in page.instances)
-            if not page.next:
-                return tuple(by_id.values()), pages
-            if pages >= _MAX_PAGES:
-                raise AltinnUnknownOutcomeError(
-                    f"the instance query for {self.key.owner.label} has more than {_MAX_PAGES} pages: not read further"
-                )
-            page = yield from self.session.perform(self.storage.following(page, self.key.owner))
-            pages += 1
 
     def _refuse_foreign(self, instances: Sequence[Instance]) -> Flow[None]:
         """Stop at instances of this period without our stamp, or with a stamp of a version that is not known here."""
@@ -299,46 +294,3 @@ class Filing:
                 f"{', '.join(foreign)}. Look at it in Altinn; on_foreign='ignore' files all the same",
                 foreign,
             )
-
-
-def refuse_taken_stamps(app_id: AppId, metadata: Mapping[str, Any]) -> None:
-    """Stop when the app copies form fields into the `dataValues` that the key needs.
-
-    :param metadata: the app's `applicationmetadata`.
-    :raises AltinnFilingError: names the fields.
-    """
-    names = {str(item.get("id")) for item in metadata.get("dataFields") or ()}
-    taken = sorted(names & {*STAMP_NAMES, HASH_STAMP})
-    if taken:
-        raise AltinnFilingError(f"{app_id} writes {', '.join(taken)} into dataValues itself, where the filing key goes")
-
-
-def choose(ours: Sequence[Instance]) -> Instance | None:
-    """Pick the instance that stands for the key: the delivered one, else the oldest that is not deleted.
-
-    :raises AltinnAmbiguousError: more than one has been delivered.
-    """
-    delivered = [i for i in ours if is_delivered(i)]
-    if len(delivered) > 1:
-        ids = [str(i.id) for i in delivered]
-        raise AltinnAmbiguousError(f"more than one instance of this key has been delivered: {', '.join(ids)}", ids)
-    if delivered:
-        return delivered[0]
-    drafts = sorted((i for i in ours if not i.is_soft_deleted), key=lambda i: (time_key(i.created), str(i.id)))
-    return drafts[0] if drafts else None
-
-
-def is_delivered(instance: Instance) -> bool:
-    """Whether the authority has the filing: the process ended or waits for the authority's feedback."""
-    return instance.process.is_ended or instance.is_archived or instance.process.task_type == "feedback"
-
-
-def _pauses(limit: float) -> list[float]:
-    """Growing pauses, in seconds, that add up to `limit`."""
-    pauses, total, pause = [], 0.0, 0.5
-    while total < limit:
-        step = min(pause, limit - total)
-        pauses.append(step)
-        total += step
-        pause = min(pause * 2, 10.0)
-    return pauses

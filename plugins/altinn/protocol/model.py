@@ -82,6 +82,7 @@ class Process:
     :param flow: grows by one with every transition; the best version number a client has. 0 when unknown.
     :param actions: what the caller may do in the current task; only a fresh GET process tells, else None.
     :param task_ids: every task of the process, where the answer lists them.
+    :param task_types: the type of each of `task_ids`.
     :param workflow: version 9's engine: "idle", "processing" or "failed"; empty on version 8.
     """
 
@@ -95,6 +96,7 @@ class Process:
     actions: Mapping[str, bool] | None = None
     task_ids: tuple[str, ...] = ()
     workflow: str = ""
+    task_types: tuple[str, ...] = ()
 
     @property
     def is_ended(self) -> bool:
@@ -127,6 +129,7 @@ class Process:
             actions={str(k): bool(v) for k, v in actions.items()} if isinstance(actions, Mapping) else None,
             task_ids=tuple(_text(as_object(item, "process task").get("elementId")) for item in tasks),
             workflow=_text(workflow.get("status")),
+            task_types=tuple(_text(as_object(item, "process task").get("altinnTaskType")) for item in tasks),
         )
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from altinn.exceptions import (
     AltinnConflictError,
+    AltinnCreationError,
     AltinnForbiddenError,
     AltinnHttpError,
     AltinnLockedError,
@@ -22,6 +23,7 @@ from altinn.exceptions import (
     AltinnResumeRequiredError,
     AltinnRetryingError,
     AltinnServerError,
+    AltinnServiceTaskError,
     AltinnUnauthorizedError,
     AltinnUnavailableError,
     AltinnValidationError,
@@ -74,7 +76,8 @@ def _readable(text: str) -> str:
     if not text.lstrip().startswith("<"):
         return text
     without_code = re.sub(r"(?is)<(script|style)\b.*?</\1>", " ", text[:20_000])
-    return re.sub(r"<[^<>]*>", " ", without_code)
+    root = re.match(r"(?:<[?!][^>]*>\s*)*<(?:\w+:)?(valideringsresultat)\b", without_code.lstrip(), re.IGNORECASE)
+    return (f"{root[1]}: " if root else "") + re.sub(r"<[^<>]*>", " ", without_code)
 
 
 def _retry_after(value: str, now: datetime | None) -> float | None:
@@ -105,8 +108,17 @@ def error_of(what: str, response: HttpResponse, now: datetime | None = None) -> 
     if problem.status == 404:
         return AltinnNotFoundError(what, problem)
     if problem.status >= 500:
-        return AltinnServerError(what, problem)
+        return _failure(what, problem)
     return AltinnRefusedError(what, problem)
+
+
+def _failure(what: str, problem: Problem) -> AltinnServerError:
+    """Tell a failed service task and version 9's failed creation from other failures."""
+    if "initializationState" in (problem.raw or {}):
+        return AltinnCreationError(what, problem, "the instance may be there: look before anything is created again")
+    if problem.title == "Service task failed!":
+        return AltinnServiceTaskError(what, problem, "a step of the app's own failed; the next try pushes it again")
+    return AltinnServerError(what, problem)
 
 
 def _conflict(what: str, problem: Problem) -> AltinnConflictError:
@@ -122,13 +134,20 @@ def _conflict(what: str, problem: Problem) -> AltinnConflictError:
         return AltinnResumeRequiredError(
             what, problem, "the app's owner has to mend the cause, then POST process/resume"
         )
-    if problem.issues:
+    if problem.issues or _is_authority_refusal(problem):
         return AltinnValidationError(what, problem, "correct the data; nothing was submitted")
     if problem.detail.startswith("Process is ended"):
         return AltinnProcessEndedError(what, problem)
     if "process/next" in what and problem.title == "Conflict" and "validationIssues" not in raw:
         return AltinnLockedError(what, problem, "another call holds the instance")
+    if problem.title == "User action not supported!":
+        return AltinnConflictError(what, problem, "the app knows no such action here: look at the task's action")
     return AltinnConflictError(what, problem)
+
+
+def _is_authority_refusal(problem: Problem) -> bool:
+    """Recognise an authority's own validation: Skatteetaten answers a JSON string or its XML (mva-meldingen's docs)."""
+    return problem.raw is None and problem.detail.lower().startswith(("valideringsfeil", "valideringsresultat"))
 
 
 def _forbidden_hint(problem: Problem) -> str:

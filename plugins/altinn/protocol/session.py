@@ -97,8 +97,11 @@ class Session:
             return True
         if not call.harmless:
             return False
-        if isinstance(error, AltinnHttpError) and (error.retry_after or 0) > self.rules.max_retry_after:
-            return False
+        if isinstance(error, AltinnHttpError):
+            if (error.retry_after or 0) > self.rules.max_retry_after:
+                return False
+            if error.status in call.ask_again:
+                return attempt < 2
         return isinstance(error, AltinnNoAnswerError | AltinnUnavailableError | AltinnServerError)
 
     def _pause(self, attempt: int, retry_after: float | None, reason: str) -> Sleep:

@@ -52,7 +52,8 @@ class Settings:
     :param person_number: the same for a person who files for himself or herself.
     :param test_user_id: user id for LocalTest or the token generator.
     :param timeout: seconds to wait for an ordinary answer.
-    :param settle: seconds between an own creation and the look at what else was created.
+    :param settle: seconds within which a new instance shows in Altinn's query; they pass before the first push.
+    :param ledger: folder for the ledger of decisions and effects; empty keeps none.
     :param verify: as in `requests`: whether to check certificates, or a path of certificates to trust.
     :param passphrase: opens an encrypted key or a PKCS#12 file.
     :param signer: signs in place of a private key.
@@ -85,6 +86,7 @@ class Settings:
     timeout: float = TIMEOUT
     settle: float = SETTLE
     token_dir: str = ""
+    ledger: str = ""
     verify: bool | str = True
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     user_agent: str = USER_AGENT
@@ -249,6 +251,7 @@ def settings_from(
             "settle", default=SETTLE_LOCAL if environment.is_local else SETTLE, minimum=0, maximum=600
         ),
         token_dir=fields.text("token_dir"),
+        ledger=fields.text("ledger"),
         verify=fields.verify("verify"),
         proxies=fields.mapping("proxies"),
         passphrase=fields.text("private_key_passphrase"),

@@ -6,15 +6,36 @@ https://docs.altinn.studio/api/storage/.
 
 from __future__ import annotations
 
+import email.utils
+import json
 import urllib.parse
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from altinn.exceptions import AltinnAnswerError, AltinnInputError
 from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner
-from altinn.protocol.model import Instance, InstanceEvent, Page, events_from_json
-from altinn.protocol.wire import Call, HttpRequest
+from altinn.protocol.model import Instance, InstanceEvent, Page, as_object, events_from_json
+from altinn.protocol.wire import Call, HttpRequest, HttpResponse
 
 _ACCEPT_JSON = {"Accept": "application/json"}
+_JSON = {"Content-Type": "application/json", "Accept": "application/json"}
+_KNOWN_INSTANCE = frozenset({403, 404})
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """An instance and when the server said so; None when the answer has no date."""
+
+    instance: Instance
+    moment: datetime | None
+
+
+def _date_of(response: HttpResponse) -> datetime | None:
+    try:
+        moment = email.utils.parsedate_to_datetime(response.headers.get("date", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +54,45 @@ class Storage:
             HttpRequest("GET", f"{self.platform}/storage/api/v1/instances/{instance_id}", _ACCEPT_JSON),
             lambda response: Instance.from_json(response.json()),
             harmless=True,
+            ask_again=_KNOWN_INSTANCE,
         )
+
+    def get_dated(self, instance_id: InstanceId) -> Call[Dated]:
+        """Get an instance together with the server's own time, against which its `created` can be held."""
+        call = self.get_instance(instance_id)
+        return Call(
+            call.name,
+            call.request,
+            lambda response: Dated(Instance.from_json(response.json()), _date_of(response)),
+            harmless=True,
+            ask_again=_KNOWN_INSTANCE,
+        )
+
+    def lock(self, instance_id: InstanceId, seconds: int) -> Call[str]:
+        """`POST instances/{id}/lock`: take the instance's lock for a time; 409 when somebody holds it.
+
+        Made for apps; whether a sender is let through is the platform's decision (InstanceLockController).
+
+        :return: the token with which it is released.
+        """
+        return Call(
+            f"POST lock of instance {instance_id}",
+            HttpRequest("POST", self._lock_url(instance_id), _JSON, json.dumps({"ttlSeconds": seconds}).encode()),
+            lambda response: str(as_object(response.json(), "lock")["lockToken"]),
+        )
+
+    def unlock(self, instance_id: InstanceId, token: str) -> Call[None]:
+        """`PATCH instances/{id}/lock` with no time left: release it; 409 when it is not held with this token."""
+        headers = {**_JSON, "Altinn-Storage-Lock-Token": token}
+        return Call(
+            f"PATCH lock of instance {instance_id}",
+            HttpRequest("PATCH", self._lock_url(instance_id), headers, json.dumps({"ttlSeconds": 0}).encode()),
+            lambda _response: None,
+            accept=frozenset({200, 204}),
+        )
+
+    def _lock_url(self, instance_id: InstanceId) -> str:
+        return f"{self.platform}/storage/api/v1/instances/{instance_id}/lock"
 
     def query(self, app_id: AppId, owner: InstanceOwner) -> Call[Page]:
         """First page of the owner's instances of one app, oldest change first, deleted ones included.

@@ -24,3 +24,12 @@ def time_key(text: str) -> tuple[str, str]:
     except (ValueError, OverflowError):
         return text, ""
     return moment.isoformat(), (fraction or "").ljust(9, "0")
+
+
+def moment_of(text: str) -> datetime | None:
+    """Return a time stamp as a moment, without fractions of a second; None when it is none."""
+    moment, _fraction = time_key(text)
+    try:
+        return datetime.fromisoformat(moment).astimezone(UTC) if moment else None
+    except ValueError:
+        return None

@@ -134,6 +134,8 @@ class Call(Generic[T_co]):
     :param harmless: a repeat has the effect of a single request (contract section 8).
     :param audience: which token goes along: "altinn", "external", or None for anonymous endpoints.
     :param min_validity: see `NeedToken`.
+    :param ask_again: of a harmless call: one refusal of something that is known to be there is no proof, so these
+        statuses are asked once more (Storage answers 404 to any failure inside).
     """
 
     name: str
@@ -143,3 +145,4 @@ class Call(Generic[T_co]):
     harmless: bool = False
     audience: str | None = "altinn"
     min_validity: float = 0.0
+    ask_again: frozenset[int] = frozenset()

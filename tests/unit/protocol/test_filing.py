@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,18 +16,20 @@ from altinn.exceptions import (
     AltinnForbiddenError,
     AltinnForeignInstanceError,
     AltinnInputError,
+    AltinnNotYetError,
     AltinnRefusedError,
+    AltinnSupersededError,
     AltinnUnknownOutcomeError,
 )
 from altinn.protocol.app_api import App
 from altinn.protocol.filing import Filed, Filing, FilingKey, choose, is_delivered, refuse_taken_stamps
-from altinn.protocol.identifiers import AppId, InstanceOwner
+from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner
 from altinn.protocol.model import Instance
 from altinn.protocol.storage_api import Storage
 from altinn.protocol.wire import Flow, Sleep
 from tests.unit.protocol import recorded_answers as recorded
 from tests.unit.protocol.flow_driver import Client, session
-from tests.unit.protocol.remote_altinn import APP_BASE, OWNER, PARTY, PLATFORM, Kept, RemoteAltinn
+from tests.unit.protocol.remote_altinn import APP_BASE, OWNER, PARTY, PLATFORM, Kept, RemoteAltinn, _json
 
 COMPANY = InstanceOwner(organisation_number=OWNER)
 KEY = FilingKey.of(AppId("ttd", "basic"), COMPANY, "2026-T5", "main", 0)
@@ -35,8 +38,8 @@ WITH_FEEDBACK = (("Task_1", "data"), ("Task_2", "confirmation"), ("Task_3", "fee
 
 
 def filing(**more: Any) -> Filing:
-    fields = {"settle": 2.0, "key": KEY, **more}
-    return Filing(session=session(), app=App(APP_BASE), storage=Storage(PLATFORM), **fields)
+    fields = {"settle": 2.0, "key": KEY, "session": session(), **more}
+    return Filing(app=App(APP_BASE), storage=Storage(PLATFORM), **fields)
 
 
 def file(remote: RemoteAltinn, **more: Any) -> tuple[Filed, Client]:
@@ -173,18 +176,69 @@ def test_of_two_creators_at_once_the_younger_gives_way() -> None:
     assert filed.instance.created < remote.instances[filed.others[0].partition("/")[2]].created
 
 
-def test_an_instance_that_shows_late_is_waited_for_because_others_may_be_late_too() -> None:
-    remote = RemoteAltinn(lag=3)
+def test_an_own_instance_that_does_not_show_yet_is_known_and_never_made_twice() -> None:
+    remote = RemoteAltinn(lag=99)
     filed, client = file(remote)
     assert filed.created
-    assert client.sleeps == [0.5, 1.0, 0.5]
+    assert client.sleeps == []
+    again, second = file(remote, known=(str(filed.instance.id),))
+    assert again.instance.id == filed.instance.id
+    assert creations(second) == 0
 
 
-def test_an_instance_that_never_shows_stops_the_run() -> None:
+def test_an_older_one_that_shows_after_the_creation_is_the_one_to_be_filed() -> None:
+    remote = RemoteAltinn()
+    older = remote.make(KEY.stamps(), hidden=1)
+    filed, client = file(remote)
+    assert (str(filed.instance.id), filed.created, creations(client)) == (older.id, False, 1)
+    assert len(filed.others) == 1
+
+
+def test_a_remembered_id_is_a_hint_that_is_held_against_the_stamp() -> None:
+    """A mapped list that was reordered and then cleared remembers the instance of another company or period."""
     remote = RemoteAltinn(lag=99)
-    with pytest.raises(AltinnFilingError, match="may read the owner's instances") as caught:
-        file(remote)
-    assert list(caught.value.instance_ids) == [next(iter(remote.instances.values())).id]
+    other = remote.make({**KEY.stamps(), "filingperiod": "2026-T4"}, hidden=99)
+    filed, _ = file(remote, known=(other.id,))
+    assert filed.created
+    assert str(filed.instance.id) != other.id
+
+
+def test_a_remembered_instance_that_altinn_refuses_to_show_is_not_taken_for_gone() -> None:
+    remote = RemoteAltinn()
+    gone = str(InstanceId(PARTY, "00000000-0000-4000-8000-000000000000"))
+    client = Client(remote)
+    with pytest.raises(AltinnForbiddenError):
+        client.run(filing(known=(gone,)).find_or_create({}))
+    assert creations(client) == 0
+
+
+def test_one_refusal_of_a_remembered_instance_is_asked_again() -> None:
+    remote = RemoteAltinn(lag=99)
+    made, _ = file(remote)
+    remote.fault("GET", "/storage/api/v1/instances/.+", "before 404")
+    again, _ = file(remote, known=(str(made.instance.id),))
+    assert again.instance.id == made.instance.id
+
+
+def test_on_existing_fail_stops_at_what_this_task_has_not_made() -> None:
+    remote = RemoteAltinn()
+    kept = remote.make(KEY.stamps())
+    with pytest.raises(AltinnFilingError, match="on_existing is 'fail'") as caught:
+        file(remote, on_existing="fail")
+    assert list(caught.value.instance_ids) == [kept.id]
+    filed, _ = file(remote, on_existing="fail", known=(kept.id,))
+    assert str(filed.instance.id) == kept.id
+
+
+def test_a_creation_is_only_sent_by_the_living_try() -> None:
+    remote = RemoteAltinn()
+
+    def refuse(what: str) -> None:
+        raise AltinnSupersededError(what)
+
+    with pytest.raises(AltinnSupersededError, match="the creation for ttd/basic"):
+        file(remote, fence=refuse)
+    assert remote.instances == {}
 
 
 def test_what_is_delivered_wins_over_an_older_draft() -> None:
@@ -256,22 +310,25 @@ def test_a_creation_that_was_made_is_found_and_not_repeated(kind: str) -> None:
 
 
 def test_a_creation_that_shows_late_is_waited_for() -> None:
-    remote = RemoteAltinn(lag=2)
+    remote = RemoteAltinn(lag=1)
     remote.fault("POST", "/instances$", "lost after")
-    filed, client = file(remote)
-    assert len(remote.instances) == creations(client) == 1
+    client = Client(remote)
+    with pytest.raises(AltinnNotYetError) as caught:
+        client.run(filing().find_or_create({}))
+    assert caught.value.seconds == 2.0
+    filed, again = file(remote)
+    assert len(remote.instances) == creations(client) + creations(again) == 1
     assert filed.instance.stamps == KEY.stamps()
 
 
 @pytest.mark.parametrize("kind", ["lost before", "before 401", "before 503", "before 500"])
-def test_a_creation_that_never_shows_is_unknown_and_a_retry_creates_it(kind: str) -> None:
+def test_a_creation_that_never_shows_is_waited_for_and_then_made_again(kind: str) -> None:
     remote = RemoteAltinn()
     remote.fault("POST", "/instances$", kind)
     client = Client(remote)
-    with pytest.raises(AltinnUnknownOutcomeError, match="within 2 s"):
+    with pytest.raises(AltinnNotYetError, match="got no clean answer and no instance shows yet"):
         client.run(filing().find_or_create({}))
     assert creations(client) == 1
-    assert sum(client.sleeps) == 2.0
     filed, _ = file(remote)
     assert filed.created
     assert len(remote.instances) == 1
@@ -310,20 +367,86 @@ def test_a_draft_whose_creation_goes_on_is_waited_for() -> None:
     remote = RemoteAltinn()
     kept = remote.make(KEY.stamps())
     history, kept.history = kept.history, []
-    client = Client(remote, on_sleep=lambda _seconds: kept.history.extend(history[: 1 - len(kept.history)]))
-    assert str(client.run(filing().find_or_create({})).instance.id) == kept.id
-    assert client.sleeps == [0.5]
+    with pytest.raises(AltinnNotYetError, match="still under way"):
+        file(remote)
+    kept.history.extend(history)
+    filed, client = file(remote)
+    assert (str(filed.instance.id), creations(client)) == (kept.id, 0)
 
 
-def test_a_draft_whose_creation_never_ends_is_not_adopted() -> None:
+@pytest.mark.parametrize(("age", "adopted"), [(599, None), (601, False)])
+def test_a_draft_whose_creation_never_ends_is_not_adopted(age: int, adopted: bool | None) -> None:
     remote = RemoteAltinn()
     kept = remote.make(KEY.stamps())
     kept.history.clear()
-    client = Client(remote)
-    with pytest.raises(AltinnUnknownOutcomeError, match="is not made yet") as caught:
-        client.run(filing().find_or_create({}))
-    assert list(caught.value.instance_ids) == [kept.id]
-    assert creations(client) == 0
+    now = datetime.fromisoformat(kept.created) + timedelta(seconds=age)
+    lines: list[str] = []
+    patient = filing(report=lines.append, session=replace(session(), now=lambda: now))
+    if adopted is None:
+        with pytest.raises(AltinnNotYetError):
+            Client(remote).run(patient.find_or_create({}))
+        return
+    filed = Client(remote).run(patient.find_or_create({}))
+    assert filed.created
+    assert any(kept.id in line and "never adopted" in line for line in lines)
+
+
+class Stuck(RemoteAltinn):
+    """Version 9: the workflow engine makes the instance, and may stop."""
+
+    workflow = "processing"
+    resumed = 0
+
+    def _process(self, kept: Kept, *, fresh: bool) -> dict[str, Any]:
+        return {**super()._process(kept, fresh=fresh), **({"workflow": {"status": self.workflow}} if fresh else {})}
+
+    def _of_instance(self, request: Any, kept: Kept, below: str, query: Any) -> Any:
+        if (request.method, below) == ("POST", "/process/resume"):
+            self.resumed += 1
+            self.workflow = "idle"
+            return _json(200, self._process(kept, fresh=True))
+        return super()._of_instance(request, kept, below, query)
+
+
+def test_version_9_a_draft_is_adopted_when_the_engine_has_come_to_rest() -> None:
+    remote = Stuck()
+    kept = remote.make(KEY.stamps())
+    with pytest.raises(AltinnNotYetError):
+        file(remote)
+    remote.workflow = "idle"
+    assert str(file(remote)[0].instance.id) == kept.id
+
+
+def test_version_9_a_creation_that_stopped_is_resumed_and_not_repeated() -> None:
+    remote = Stuck()
+    kept = remote.make(KEY.stamps())
+    remote.workflow = "failed"
+    filed, client = file(remote)
+    assert (str(filed.instance.id), remote.resumed, creations(client)) == (kept.id, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("advice", "resumed"), [("resumeCurrentTask", 1), ("inspectInstance", 0), ("retryInstanceCreation", 0), ("", 0)]
+)
+def test_version_9_the_advice_of_a_failed_creation_is_taken_and_then_looked(advice: str, resumed: int) -> None:
+    remote = Stuck()
+    remote.workflow = "failed" if resumed else "idle"
+
+    def fail(template: dict[str, Any]) -> Any:
+        kept = remote.make(template["dataValues"])
+        body = {
+            "title": "Instance initialization failed.",
+            "status": 500,
+            "initializationState": "workflowFailed",
+            "recommendedAction": advice,
+            "instanceId": kept.id,
+        }
+        return _json(500, body)
+
+    remote._create = fail  # type: ignore[method-assign]
+    filed, client = file(remote)
+    assert (creations(client), len(remote.instances), remote.resumed) == (1, 1, resumed)
+    assert not filed.created
 
 
 def test_an_app_that_drops_the_stamps_is_named() -> None:

@@ -129,6 +129,7 @@ CONFLICTS: list[tuple[str, Mapping[str, object] | str | None, type[AltinnConflic
         },
         AltinnResumeRequiredError,
     ),
+    ("the authority's text", "Valideringsfeil: sum stemmer ikke", AltinnValidationError),
     ("user action", {"title": "User action not supported!", "status": 409}, AltinnConflictError),
     ("JSON string", "Process is ended. It cannot be restarted.", AltinnProcessEndedError),
     ("nothing", None, AltinnConflictError),

@@ -1,0 +1,123 @@
+"""One push with everything around it: settle, content, survivor, fence, and the look at what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from altinn.exceptions import (
+    AltinnDiffersError,
+    AltinnFilingError,
+    AltinnForbiddenError,
+    AltinnHttpError,
+    AltinnNotFoundError,
+)
+from altinn.protocol.advance import Advance, Advanced
+from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is_delivered
+from altinn.protocol.manifest import Manifest
+from altinn.protocol.model import Instance, Process
+from altinn.protocol.survivor import LockedLook, SurplusDrafts, Survivor
+from altinn.protocol.wire import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A push that files.
+
+    :param advance: the push; its guard is set here.
+    :param manifest: what the instance must hold, before and after.
+    :param survivor: the look at the other instances of the key.
+    :param lock: holds Storage's lock around the last look; None does without.
+    :param approved: somebody has approved; needed where the draft says that a person must.
+    :param report: takes one line for each decision, for the log.
+    :param record: takes each decision and each effect, for the ledger.
+    """
+
+    advance: Advance
+    manifest: Manifest
+    survivor: Survivor
+    lock: LockedLook | None = None
+    approved: bool = False
+    report: Callable[[str], None] = lambda _line: None
+    record: Callable[[str, Mapping[str, Any]], None] = lambda _event, _more: None
+
+    def run(self) -> Flow[Advanced]:
+        """Push once if everything is as meant, and look whether what was delivered is what was meant.
+
+        :raises AltinnNotYetError: Altinn needs time; nothing was pushed, or the push goes on by itself.
+        :raises AltinnDiffersError: what lies there is not what was meant, before the push or after it.
+        """
+        instance = yield from self.survivor.await_settled()
+        self.record("looked", {**described(instance), "where": instance.process.where})
+        advanced = yield from self._bound().run()
+        if advanced.process.is_ended or advanced.process.task_type == "feedback":
+            yield from self._look_at_delivered()
+        return advanced
+
+    def _bound(self) -> Advance:
+        return replace(self.advance, guard=self._guard)
+
+    def _guard(self, process: Process) -> Flow[None]:
+        yield from self.manifest.check(process)
+        if self.lock is None:
+            yield from self._last_look()
+        else:
+            yield from self.lock.around(self._last_look)
+
+    def _last_look(self) -> Flow[None]:
+        survivor = self.survivor
+        instance = yield from survivor.session.perform(survivor.storage.get_instance(survivor.instance_id))
+        if instance.stamps.get(APPROVAL_STAMP) and not self.approved:
+            raise AltinnFilingError(
+                f"{instance.id} was made to be approved by a person first, and this task has no approval: nothing was "
+                "pushed. Give approved=… the approval task's output",
+                [str(instance.id)],
+            )
+        yield from survivor.check(instance)
+
+    def _look_at_delivered(self) -> Flow[None]:
+        """Read back what was delivered; red when it is not what was meant. Then mark the drafts that are left over."""
+        survivor = self.survivor
+        try:
+            instance = yield from survivor.session.perform(survivor.storage.get_instance(survivor.instance_id))
+        except (AltinnForbiddenError, AltinnNotFoundError) as exc:
+            self.report(f"{survivor.instance_id} is delivered, and cannot be read any more ({exc.status})")
+            return
+        if not is_delivered(instance):
+            return
+        self.record("delivered", {**described(instance), "where": instance.process.where})
+        if instance.is_hard_deleted or instance.is_soft_deleted:
+            self.report(f"{instance.id} is delivered, and has been deleted since: it cannot be read back")
+            return
+        try:
+            yield from self.manifest.check(instance.process)
+        except AltinnDiffersError as exc:
+            self.record("delivered, differs", described(instance))
+            raise AltinnDiffersError(
+                f"{instance.id} is delivered, and differs from what was meant. Look at it in Altinn and file a "
+                f"correction. Found: {exc}",
+                [str(instance.id)],
+            ) from exc
+        yield from self._remove_surplus(instance)
+
+    def _remove_surplus(self, instance: Instance) -> Flow[None]:
+        survivor = self.survivor
+        surplus = SurplusDrafts(survivor.session, survivor.storage, survivor.app, self.report)
+        try:
+            removed = yield from surplus.remove(instance)
+        except AltinnHttpError as exc:
+            self.report(f"drafts that are left over could not be marked as deleted ({exc.status}); they do no harm")
+            return
+        for one in removed:
+            self.record("deleted", {"instance_id": one, "because of": str(instance.id)})
+
+
+def described(instance: Instance) -> dict[str, Any]:
+    """Return what the ledger says of an instance; its owner by party id only."""
+    key = FilingKey.stamped_on(instance)
+    return {
+        "instance_id": str(instance.id),
+        **(key.as_json() if key else {"app": instance.app_id}),
+        "sha256": instance.stamps.get(HASH_STAMP, ""),
+    }

@@ -1,0 +1,392 @@
+"""One filing per key, whoever comes, comes back or comes late: the rules right before and after a push."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from altinn.emulator import Emulator
+from altinn.exceptions import (
+    AltinnConfigurationError,
+    AltinnDiffersError,
+    AltinnFilingError,
+    AltinnNotSurvivorError,
+    AltinnSupersededError,
+    AltinnUnexpectedStateError,
+)
+from altinn.operators import (
+    AltinnDeleteInstanceOperator,
+    AltinnInstantiateOperator,
+    AltinnProcessNextOperator,
+    AltinnUploadDataOperator,
+)
+from altinn.operators.living_try import FENCE_KEY, LivingTry
+from tests.altinn_proxy import AltinnProxy
+from tests.system.conftest import SOPHIE, Connect, Look, MemorySupervisor, Outcome, RunTask
+
+NEXT = "/process/next"
+CREATE = "/ttd/basic/instances$"
+STAMPS = {"filingversion": "1", "filingperiod": "2026-T5", "filingkind": "main"}
+
+
+def create(run_task: RunTask, **arguments: Any) -> Outcome:
+    given = {"app": "ttd/basic", "period": "2026-T5", **arguments}
+    return run_task(AltinnInstantiateOperator(task_id="instantiate", **given))
+
+
+def push(run_task: RunTask, draft: dict[str, Any], from_task: str = "data", **arguments: Any) -> Outcome:
+    return run_task(AltinnProcessNextOperator(task_id="push", from_task=from_task, **draft, **arguments))
+
+
+def upload(run_task: RunTask, draft: dict[str, Any], path: str, **arguments: Any) -> list[dict[str, Any]]:
+    put = run_task(AltinnUploadDataOperator(task_id="upload", data_type="model", path=path, **draft, **arguments))
+    assert put.state == "success", put.error
+    documents: list[dict[str, Any]] = put.result
+    return documents
+
+
+def end_this_process() -> None:
+    """Tell the task to end, as Airflow's supervisor does when somebody has marked it."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def make(look: Look, stamps: dict[str, str]) -> str:
+    """Make an instance as another client would."""
+    body = {"instanceOwner": {"partyId": "501337"}, "dataValues": stamps}
+    return str(look.api("POST", "/ttd/basic/instances", json=body).json()["id"])
+
+
+def test_the_first_push_waits_for_the_rest_of_settle_without_a_worker_slot(
+    run_task: RunTask, connect: Connect, proxy: AltinnProxy, look: Look, form: str
+) -> None:
+    connect(proxy.base_url, **{**SOPHIE, "settle": 2})
+    made = create(run_task)
+    draft = {"app": "ttd/basic", "instance_id": made.result}
+    upload(run_task, draft, form)
+    first = push(run_task, draft)
+    assert first.state == "success", first.error
+    assert len(first.waited) == 1
+    assert 0 < first.waited[0] <= 3.0
+    assert len(look.requests("PUT", NEXT)) == 1
+    assert push(run_task, draft, "confirmation").waited == []
+
+
+def test_two_clients_that_could_not_see_each_other_push_the_same_instance(
+    run_task: RunTask, connection: str, look: Look, form: str
+) -> None:
+    older = make(look, STAMPS)
+    younger = make(look, STAMPS)
+    refused = push(run_task, {"app": "ttd/basic", "instance_id": younger})
+    assert refused.state == "failed"
+    assert isinstance(refused.error, AltinnNotSurvivorError)
+    assert refused.error.instance_ids == (older, younger)
+    assert look.requests("PUT", NEXT) == []
+
+    draft = {"app": "ttd/basic", "instance_id": create(run_task).result}
+    assert draft["instance_id"] == older
+    documents = upload(run_task, draft, form)
+    for task in ("data", "confirmation"):
+        assert push(run_task, draft, task, documents=documents).state == "success"
+    assert [filing["instance"] for filing in look.filings()] == [older]
+    assert look.instance(younger)["status"]["isSoftDeleted"], "a surplus draft is marked as deleted after delivery"
+
+
+def test_a_draft_that_was_left_behind_is_marked_when_the_filing_is_found_again(
+    run_task: RunTask, connection: str, look: Look
+) -> None:
+    delivered = make(look, STAMPS)
+    look.submit(delivered)
+    late, other_period = make(look, STAMPS), make(look, {**STAMPS, "filingperiod": "2026-T4"})
+    again = create(run_task)
+    assert again.result == delivered
+    assert look.instance(late)["status"]["isSoftDeleted"]
+    assert not look.instance(other_period)["status"].get("isSoftDeleted")
+
+
+def test_somebody_who_filed_by_hand_meanwhile_stops_the_push(
+    run_task: RunTask, draft: dict[str, Any], look: Look, form: str
+) -> None:
+    documents = upload(run_task, draft, form)
+    make(look, {**STAMPS, "filingversion": "2"})
+    stopped = push(run_task, draft, documents=documents)
+    assert stopped.state == "failed"
+    assert "somebody else made an instance" in str(stopped.error)
+    assert look.requests("PUT", NEXT) == []
+    assert push(run_task, draft, documents=documents, on_foreign="ignore").state == "success"
+
+
+def test_a_push_that_delivers_something_else_is_red(
+    run_task: RunTask,
+    draft: dict[str, Any],
+    proxied: str,
+    proxy: AltinnProxy,
+    emulator: Emulator,
+    look: Look,
+    tmp_path: Path,
+) -> None:
+    """Somebody adds an attachment between the last look and the push: where rights are not split, that is open."""
+    emulator.faults.order([{"fault": "rights_not_split", "path": "/ttd/basic/"}])
+    path = tmp_path / "note.txt"
+    path.write_bytes(b"ours")
+    put = run_task(AltinnUploadDataOperator(task_id="upload", data_type="attachment", path=str(path), **draft))
+    assert push(run_task, draft, documents=put.result).state == "success"
+    address = f"/ttd/basic/instances/{draft['instance_id']}/data/attachment"
+    headers = {"Content-Type": "text/plain", "Content-Disposition": "attachment; filename=more.txt"}
+    proxy.before("PUT", NEXT, lambda: look.api("POST", address, data=b"theirs", headers=headers))
+    confirmed = push(run_task, draft, "confirmation", documents=put.result)
+    assert confirmed.state == "failed"
+    assert isinstance(confirmed.error, AltinnDiffersError)
+    assert "is delivered, and differs from what was meant" in str(confirmed.error)
+    assert len(look.filings()) == 1
+    again = push(run_task, draft, "confirmation", documents=put.result)
+    assert isinstance(again.error, AltinnDiffersError)
+
+
+def test_a_task_that_the_app_has_lost_is_not_pushed_over(
+    run_task: RunTask, draft: dict[str, Any], look: Look, form: str
+) -> None:
+    upload(run_task, draft, form)
+    refused = push(run_task, draft, to_task="signing")
+    assert isinstance(refused.error, AltinnUnexpectedStateError)
+    assert "has no task signing any more" in str(refused.error)
+    assert look.requests("PUT", NEXT) == []
+    assert push(run_task, draft, to_task="confirmation").state == "success"
+
+
+def test_a_draft_that_a_person_must_approve_passes_that_on(
+    run_task: RunTask, connection: str, look: Look, form: str
+) -> None:
+    made = create(run_task, approval="required")
+    assert made.xcoms["altinn_approval"] == "required"
+    assert create(run_task).xcoms["altinn_approval"] == "required"
+    draft = {"app": "ttd/basic", "instance_id": made.result}
+    upload(run_task, draft, form)
+    refused = push(run_task, draft)
+    assert isinstance(refused.error, AltinnFilingError)
+    assert "approved by a person first" in str(refused.error)
+    assert push(run_task, draft, approved={"chosen_options": ["Approve"]}).state == "success"
+
+
+# -- what is there already
+
+
+def test_on_existing_fail_stops_at_others_and_goes_on_with_its_own(
+    run_task: RunTask, supervisor: MemorySupervisor, proxied: str, proxy: AltinnProxy, look: Look
+) -> None:
+    proxy.lose_answer("POST", CREATE)
+    first = create(run_task, on_existing="fail")
+    assert first.state == "success", first.error
+    assert create(run_task, on_existing="fail").result == first.result
+    supervisor.store.clear()
+    refused = create(run_task, on_existing="fail")
+    assert refused.state == "failed"
+    assert "on_existing is 'fail'" in str(refused.error)
+
+
+def test_changed_documents_become_the_next_correction_when_that_is_wanted(
+    run_task: RunTask, connection: str, look: Look
+) -> None:
+    main = create(run_task, content_sha256="aa" * 32).result
+    look.submit(main)
+    first = create(run_task, content_sha256="bb" * 32, on_changed="correction")
+    assert first.state == "success", first.error
+    assert look.instance(first.result)["dataValues"]["filingkind"] == "correction-1"
+    assert create(run_task, content_sha256="bb" * 32, on_changed="correction").result == first.result
+    look.submit(first.result)
+    assert create(run_task, content_sha256="bb" * 32, on_changed="correction").result == first.result
+    second = create(run_task, content_sha256="cc" * 32, on_changed="correction")
+    assert look.instance(second.result)["dataValues"]["filingkind"] == "correction-2"
+    assert create(run_task, content_sha256="aa" * 32, on_changed="correction").result == main
+
+
+@pytest.mark.parametrize("name", ["on_existing", "on_changed", "on_foreign"])
+def test_a_choice_that_is_none_is_refused_before_anything_is_sent(
+    run_task: RunTask, connection: str, look: Look, name: str
+) -> None:
+    refused = create(run_task, **{name: "perhaps"})
+    assert refused.state == "failed"
+    assert f"{name} must be" in str(refused.error)
+    assert look.writes() == []
+
+
+# -- the fence
+
+
+def test_a_try_that_was_replaced_creates_nothing(
+    run_task: RunTask, supervisor: MemorySupervisor, proxied: str, proxy: AltinnProxy, look: Look
+) -> None:
+    """Another process of the same try has left its mark while this one was looking."""
+    proxy.before("GET", "/storage/api/v1/instances", lambda: supervisor.store.update({FENCE_KEY: "another"}))
+    refused = create(run_task)
+    assert refused.state == "failed"
+    assert isinstance(refused.error, AltinnSupersededError)
+    assert look.requests("POST", CREATE) == []
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "restarting", "removed"])
+def test_a_task_that_somebody_marked_pushes_nothing(
+    run_task: RunTask, supervisor: MemorySupervisor, draft: dict[str, Any], look: Look, form: str, state: str
+) -> None:
+    upload(run_task, draft, form)
+    supervisor.state = state
+    refused = push(run_task, draft)
+    assert refused.state == "failed"
+    assert f"Airflow says that this task is {state}" in str(refused.error)
+    assert look.requests("PUT", NEXT) == []
+    assert look.instance(draft["instance_id"])["process"]["currentTask"]["elementId"] == "Task_1"
+
+
+def test_a_task_that_is_being_ended_pushes_nothing_and_leaves_its_draft(
+    run_task: RunTask, draft: dict[str, Any], proxied: str, proxy: AltinnProxy, look: Look, form: str
+) -> None:
+    upload(run_task, draft, form)
+    operator = AltinnProcessNextOperator(task_id="push", from_task="data", **draft)
+    proxy.before("GET", "/process$", end_this_process)
+    refused = run_task(operator)
+    assert isinstance(refused.error, AltinnSupersededError)
+    assert look.requests("PUT", NEXT) == []
+    assert not look.instance(draft["instance_id"])["status"].get("isSoftDeleted")
+
+
+def test_a_task_that_is_being_ended_marks_its_own_draft_as_deleted_when_asked_to(
+    run_task: RunTask, draft: dict[str, Any], proxied: str, proxy: AltinnProxy, look: Look, form: str
+) -> None:
+    upload(run_task, draft, form)
+    operator = AltinnProcessNextOperator(task_id="push", from_task="data", delete_draft_on_kill=True, **draft)
+    proxy.before("GET", "/process$", end_this_process)
+    run_task(operator)
+    assert look.instance(draft["instance_id"])["status"]["isSoftDeleted"]
+
+
+def test_a_submitted_instance_is_not_deleted_on_kill(
+    run_task: RunTask, draft: dict[str, Any], proxied: str, proxy: AltinnProxy, look: Look, form: str
+) -> None:
+    upload(run_task, draft, form)
+    operator = AltinnProcessNextOperator(task_id="push", from_task="data", delete_draft_on_kill=True, **draft)
+    proxy.before("PUT", NEXT, end_this_process)
+    run_task(operator)
+    kept = look.instance(draft["instance_id"])
+    assert kept["process"]["currentTask"]["elementId"] == "Task_2"
+    assert not kept["status"].get("isSoftDeleted")
+
+
+def test_a_draft_that_a_newer_try_may_have_adopted_is_not_deleted_on_kill(
+    run_task: RunTask,
+    supervisor: MemorySupervisor,
+    draft: dict[str, Any],
+    proxied: str,
+    proxy: AltinnProxy,
+    look: Look,
+    form: str,
+) -> None:
+    upload(run_task, draft, form)
+    operator = AltinnProcessNextOperator(task_id="push", from_task="data", delete_draft_on_kill=True, **draft)
+
+    def replaced() -> None:
+        end_this_process()
+        supervisor.store[FENCE_KEY] = "a newer try"
+
+    proxy.before("GET", "/process$", replaced)
+    run_task(operator)
+    assert not look.instance(draft["instance_id"])["status"].get("isSoftDeleted")
+
+
+def test_a_process_without_supervisor_is_not_the_living_try() -> None:
+    class Broken:
+        def get(self, _key: str) -> None:
+            raise BrokenPipeError
+
+        set = get
+
+    class Context(dict[str, Any]):
+        pass
+
+    living = LivingTry(Context(task_state_store=Broken(), ti=None), lambda: False)  # type: ignore[arg-type]
+    with pytest.raises(AltinnSupersededError, match="lost its supervisor"):
+        living.prove("a push")
+
+
+# -- Storage's lock as a fence
+
+
+def test_the_instance_lock_is_held_during_the_last_look_only(
+    run_task: RunTask, draft: dict[str, Any], look: Look, form: str
+) -> None:
+    upload(run_task, draft, form)
+    done = push(run_task, draft, fence="instance_lock")
+    assert done.state == "success", done.error
+    steps = [e["method"] for e in look.journal() if "/lock" in e["path"] or NEXT in e["path"]]
+    assert steps == ["POST", "PATCH", "PUT"]
+
+
+def test_a_lock_that_somebody_holds_is_waited_for(
+    run_task: RunTask, draft: dict[str, Any], look: Look, form: str
+) -> None:
+    upload(run_task, draft, form)
+    address = f"/storage/api/v1/instances/{draft['instance_id']}/lock"
+    look.api("POST", address, json={"ttlSeconds": 1})
+    done = push(run_task, draft, fence="instance_lock")
+    assert done.state == "success", done.error
+    assert len(done.waited) == 1
+
+
+def test_a_fence_that_is_not_known_is_refused(run_task: RunTask, draft: dict[str, Any]) -> None:
+    assert "fence must be 'instance_lock'" in str(push(run_task, draft, fence="wall").error)
+
+
+# -- the ledger
+
+
+def test_the_ledger_has_a_line_for_each_decision_and_effect(
+    run_task: RunTask, connect: Connect, proxy: AltinnProxy, look: Look, form: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "ledger"
+    connect(proxy.base_url, **SOPHIE, ledger=str(folder))
+    draft = {"app": "ttd/basic", "instance_id": create(run_task, content_sha256="ab" * 32).result}
+    documents = upload(run_task, draft, form)
+    for task in ("data", "confirmation"):
+        assert push(run_task, draft, task, documents=documents).state == "success"
+    create(run_task, content_sha256="ab" * 32)
+    lines = [json.loads(line) for file in sorted(folder.iterdir()) for line in file.read_text().splitlines()]
+    lines.sort(key=lambda line: line["at"])
+    assert [line["event"] for line in lines] == [
+        *("creating", "created"),
+        *("looked", "pushing", "pushed"),
+        *("looked", "pushing", "pushed", "delivered"),
+        "adopted",
+    ]
+    delivered = lines[-2]
+    assert delivered["period"] == "2026-T5"
+    assert delivered["sha256"] == "ab" * 32
+    assert delivered["instance_id"] == draft["instance_id"]
+    assert {"environment", "dag_id", "run_id", "task_id", "try_number"} <= set(delivered)
+
+
+def test_nothing_is_sent_that_the_ledger_cannot_hold(
+    run_task: RunTask, connect: Connect, proxy: AltinnProxy, look: Look, tmp_path: Path
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    connect(proxy.base_url, **SOPHIE, ledger=str(blocked))
+    refused = create(run_task)
+    assert refused.state == "failed"
+    assert isinstance(refused.error, AltinnConfigurationError)
+    assert "cannot be written" in str(refused.error)
+    assert look.requests("POST", CREATE) == []
+
+
+def test_a_deletion_is_written_down(
+    run_task: RunTask, connect: Connect, proxy: AltinnProxy, look: Look, tmp_path: Path
+) -> None:
+    connect(proxy.base_url, **SOPHIE)
+    made = create(run_task)
+    folder = tmp_path / "ledger"
+    arguments = {"app": "ttd/basic", "instance_id": made.result, "ledger": str(folder)}
+    assert run_task(AltinnDeleteInstanceOperator(task_id="delete", **arguments)).result is True
+    (file,) = folder.iterdir()
+    assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["deleting", "deleted"]
