@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _LONGEST_NAME = 150
-_KEYS = frozenset({"data_type", "path", "content_type", "file_name"})
+_KEYS = frozenset({"data_type", "path", "content_type", "file_name", "sha256"})
 _TYPES = {
     ".xml": "application/xml",
     ".json": "application/json",
@@ -54,8 +54,9 @@ def _absolute(text: str) -> str:
 def documents_of(entries: object) -> list[Document]:
     """Read a task's list of documents and hash what lies there.
 
-    :param entries: mappings with `data_type`, `path`, and optionally `content_type` and `file_name`.
-    :raises AltinnInputError: an entry is malformed, or a file is missing or empty.
+    :param entries: mappings with `data_type`, `path`, and optionally `content_type`, `file_name`, and `sha256` of the
+        bytes that were checked.
+    :raises AltinnInputError: an entry is malformed, or a file is missing, empty, or another one than was checked.
     """
     if isinstance(entries, Mapping):
         entries = [entries]
@@ -75,11 +76,16 @@ def _document(number: int, entry: object) -> Document:
     unknown = sorted(set(map(str, entry)) - _KEYS)
     if unknown or not entry.get("data_type") or not entry.get("path"):
         raise AltinnInputError(
-            f"document {number} needs data_type and path, and may have content_type and file_name"
+            f"document {number} needs data_type and path, and may have content_type, file_name and sha256"
             + (f"; not known: {', '.join(unknown)}" if unknown else "")
         )
     path = storage_path(str(entry["path"]))
     size, digest = measured(path)
+    if entry.get("sha256") and str(entry["sha256"]).lower() != digest:
+        raise AltinnInputError(
+            f"file {path} has changed since it was checked: its SHA-256 is {digest[:12]}…, and was "
+            f"{str(entry['sha256'])[:12]}…. Check it again, and let no other job write it"
+        )
     file_name = str(entry.get("file_name") or path.name)
     content_type = str(entry.get("content_type") or content_type_of(file_name))
     return Document(

@@ -47,6 +47,7 @@ def get_provider_info() -> dict[str, Any]:
 
 _SENSORS = ("feedback_sensor", "process_sensor", "signature_sensor")
 _OPERATORS = (
+    "check_documents",
     "delete_instance",
     "download_data",
     "instantiate",

@@ -35,6 +35,7 @@ RANKS = {
     "runs": 3,
     "person_login": 2.5,
     "filing_ledger": 3,
+    "checked_documents": 3,
     "hooks": 3,
     "links": 3,
     "triggers": 4,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from altinn.operators.check_documents import AltinnCheckDocumentOperator
 from altinn.operators.delete_instance import AltinnDeleteInstanceOperator
 from altinn.operators.download_data import AltinnDownloadDataOperator
 from altinn.operators.instantiate import AltinnInstantiateMultipartOperator, AltinnInstantiateOperator
@@ -11,6 +12,7 @@ from altinn.operators.upload_data import AltinnUploadDataOperator
 from altinn.operators.validate import AltinnValidateOperator
 
 __all__ = [
+    "AltinnCheckDocumentOperator",
     "AltinnDeleteInstanceOperator",
     "AltinnDownloadDataOperator",
     "AltinnInstantiateMultipartOperator",

@@ -21,7 +21,7 @@ from altinn.exceptions import (
     AltinnUnavailableError,
 )
 from altinn.operators.altinn_operator import AltinnOperator, AltinnPatientOperator
-from altinn.operators.preflight import check_documents
+from altinn.operators.preflight import check_documents, owner_kind
 from altinn.protocol.app_api import Part
 from altinn.protocol.filing import Filed, Filing
 from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is_delivered, refuse_taken_stamps
@@ -144,7 +144,9 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
     def _file(self, context: Context, living: LivingTry, owner: InstanceOwner) -> Filed:
         self._check_choices()
         app_id = AppId.parse(self.app)
-        refuse_taken_stamps(app_id, self.hook.metadata(self.app))
+        metadata = self.hook.metadata(self.app)
+        refuse_taken_stamps(app_id, metadata)
+        check_documents(self.app, metadata, (), whole=False, report=self.report, owner=owner_kind(owner))
         key = FilingKey.of(app_id, owner, str(self.period), self.kind, _number(self.correction_number))
         filed = self._filed(context, living, key)
         if self._has_changed(filed) and is_delivered(filed.instance):
@@ -343,7 +345,7 @@ class AltinnInstantiateMultipartOperator(AltinnOperator):
                 "AltinnUploadDataOperator"
             )
         metadata = self.hook.metadata(self.app)
-        check_documents(self.app, metadata, documents, whole=True, report=self.report)
+        check_documents(self.app, metadata, documents, whole=True, report=self.report, owner=owner_kind(owner))
         parts = []
         for document in documents:
             with document.open() as stream:

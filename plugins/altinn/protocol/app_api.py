@@ -67,6 +67,19 @@ class App:
             audience=None,
         )
 
+    def json_schema(self, data_type: str) -> Call[bytes]:
+        """`GET api/jsonschema/{dataType}`: the form's JSON Schema as the app has it. Anonymous.
+
+        An unknown type is answered with 500; look into the metadata first.
+        """
+        return Call(
+            f"GET jsonschema {data_type} of {_path(self.base)}",
+            HttpRequest("GET", f"{self.base}/api/jsonschema/{urllib.parse.quote(data_type, safe='')}", _ACCEPT_JSON),
+            _schema_text,
+            harmless=True,
+            audience=None,
+        )
+
     def create(self, owner: InstanceOwner, data_values: Mapping[str, str]) -> Call[Instance]:
         """`POST instances` with a JSON template; `dataValues` are stored with the instance in one write."""
         template: dict[str, Any] = {"instanceOwner": owner.template()}
@@ -307,6 +320,12 @@ def _changed_fields(response: HttpResponse) -> Mapping[str, Any]:
     if not response.body or response.status == 201:
         return {}
     return as_object(as_object(response.json(), "answer of PUT data").get("changedFields") or {}, "changedFields")
+
+
+def _schema_text(response: HttpResponse) -> bytes:
+    """Return the schema's text: apps send it as a JSON object, or as a string that holds one."""
+    value = response.json()
+    return value.encode() if isinstance(value, str) else response.body
 
 
 def _new_element_id(response: HttpResponse) -> str:

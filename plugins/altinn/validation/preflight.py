@@ -55,11 +55,28 @@ class PlannedDocument:
         return f"{self.data_type}: {self.file_name}" if self.file_name else self.data_type
 
 
-def check_plan(metadata: Mapping[str, Any], documents: Sequence[PlannedDocument], *, required: bool) -> list[Issue]:
+def check_owner(metadata: Mapping[str, Any], kind: str) -> list[Issue]:
+    """Return an error when the app takes no reports from such a party.
+
+    :param kind: "organisation" (a bankruptcy estate and a sub-unit have organisation numbers too) or "person".
+    """
+    allowed = metadata.get("partyTypesAllowed")
+    taken = {str(name) for name, is_allowed in allowed.items() if is_allowed} if isinstance(allowed, Mapping) else set()
+    fitting = {"person"} if kind == "person" else {"organisation", "subUnit", "bankruptcyEstate"}
+    if not taken or taken & fitting:
+        return []
+    message = f"the app takes reports from {', '.join(sorted(taken))} only, not from a party of the kind {kind}"
+    return [Issue("error", "party-type", kind, message, "preflight")]
+
+
+def check_plan(
+    metadata: Mapping[str, Any], documents: Sequence[PlannedDocument], *, required: bool, task_id: str = ""
+) -> list[Issue]:
     """Return what the app would refuse or change; an empty list when the plan fits.
 
     :param metadata: the app's `GET /api/v1/applicationmetadata`.
     :param required: the documents are all that will be filed, so that nothing the app requires may be missing.
+    :param task_id: the process task in which they are uploaded; empty when it is not known yet.
     """
     types = {str(item.get("id")): item for item in metadata.get("dataTypes") or () if isinstance(item, Mapping)}
     issues: list[Issue] = []
@@ -77,6 +94,7 @@ def check_plan(metadata: Mapping[str, Any], documents: Sequence[PlannedDocument]
                 *_contributors(document, data_type),
             ]
     issues += _counts(types, documents, required=required)
+    issues += _tasks(types, documents, task_id)
     issues += _unique_names([d for d in documents if not _is_form(types.get(d.data_type, {}))])
     return issues
 
@@ -225,6 +243,25 @@ def _too_few(name: str, data_type: Mapping[str, Any], planned: int, least: int) 
     elif not data_type.get("allowedContributers"):
         message = f"the app requires {least} document(s) of this data type, {planned} planned; add what is missing"
         yield Issue("error", "too-few", name, message, "preflight")
+
+
+def _tasks(
+    types: Mapping[str, Mapping[str, Any]], documents: Sequence[PlannedDocument], task_id: str
+) -> Iterator[Issue]:
+    """Tell which documents belong to another task; whether the app insists on it, its metadata does not say."""
+    bound = {d.data_type: str(types.get(d.data_type, {}).get("taskId") or "") for d in documents}
+    tasks = {task for task in bound.values() if task}
+    for name, task in bound.items():
+        if task and task_id and task != task_id:
+            message = (
+                f"this data type belongs to {task}, and is going to be uploaded in {task_id}: the app may refuse it"
+            )
+            yield Issue("warning", "wrong-task", name, message, "preflight")
+    if not task_id and len(tasks) > 1:
+        message = (
+            f"the planned data types belong to different tasks ({', '.join(sorted(tasks))}): upload each in its own"
+        )
+        yield Issue("warning", "several-tasks", "", message, "preflight")
 
 
 def _unique_names(documents: Sequence[PlannedDocument]) -> Iterator[Issue]:

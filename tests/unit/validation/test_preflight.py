@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altinn.validation.preflight import MISSING, PlannedDocument, check_plan, safe_file_name
+from altinn.validation.preflight import MISSING, PlannedDocument, check_owner, check_plan, safe_file_name
 
 FORM = {"id": "model", "allowedContentTypes": ["application/xml"], "minCount": 1, "maxCount": 1,
         "appLogic": {"autoCreate": True, "classRef": "App.Model"}}  # fmt: skip
@@ -117,3 +117,36 @@ def test_no_document_breaks_the_check(document: PlannedDocument) -> None:
     for issue in check_plan(APP, [document], required=True):
         assert issue.message
         assert issue.source == "preflight"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "kind", "codes"),
+    [
+        ({"organisation": True, "person": False}, "organisation", []),
+        ({"organisation": True, "person": False}, "person", ["party-type"]),
+        ({"person": True}, "organisation", ["party-type"]),
+        ({"subUnit": True}, "organisation", []),
+        ({"organisation": False, "person": False, "subUnit": False, "bankruptcyEstate": False}, "person", []),
+        (None, "person", []),
+    ],
+)
+def test_who_may_file(allowed: object, kind: str, codes: list[str]) -> None:
+    """An app that names no party type takes every one."""
+    assert [issue.code for issue in check_owner({"partyTypesAllowed": allowed}, kind)] == codes
+
+
+@pytest.mark.parametrize(
+    ("planned", "task_id", "codes"),
+    [
+        (["a"], "Task_1", []),
+        (["b"], "Task_1", ["wrong-task"]),
+        (["free"], "Task_1", []),
+        (["a", "b"], "", ["several-tasks"]),
+        (["a", "free"], "", []),
+    ],
+)
+def test_a_document_belongs_to_its_task(planned: list[str], task_id: str, codes: list[str]) -> None:
+    metadata = {"dataTypes": [{"id": "a", "taskId": "Task_1"}, {"id": "b", "taskId": "Task_2"}, {"id": "free"}]}
+    documents = [PlannedDocument(name, f"{name}.pdf", "application/pdf", 1) for name in planned]
+    found = check_plan(metadata, documents, required=False, task_id=task_id)
+    assert [(issue.code, issue.severity) for issue in found] == [(code, "warning") for code in codes]
