@@ -25,6 +25,7 @@ RANKS = {
     "token_vault": 1,
     "installation": 1.5,
     "provider_info": 1,
+    "text_templates": 1,
     "transport": 2,
     "token_store": 2,
     "documents": 2,

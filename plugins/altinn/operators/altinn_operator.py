@@ -19,6 +19,7 @@ from altinn.operators.living_try import LivingTry
 from altinn.protocol.filing_key import FilingKey, is_delivered
 from altinn.protocol.identifiers import InstanceId
 from altinn.retries import BACKOFF, LONGEST_RETRY_DELAY, RETRIES, RETRY_DELAY, RETRY_POLICY
+from altinn.text_templates import TextTemplates
 from altinn.triggers.pause_trigger import AltinnPauseTrigger
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.retry_policy import RetryPolicy
 
 
-class AltinnOperator(BaseOperator):
+class AltinnOperator(TextTemplates, BaseOperator):
     """Base of the operators.
 
     Where neither the task nor the DAG's `default_args` say otherwise, a task is retried as `altinn.retries` has it.

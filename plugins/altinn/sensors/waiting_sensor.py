@@ -17,6 +17,7 @@ from altinn.links.instance_link import INSTANCE_URL_KEY, AltinnInstanceLink
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.waiting import DONE, STOPPED, Progress, WaitFor
 from altinn.retries import BACKOFF, LONGEST_RETRY_DELAY, RETRIES, RETRY_DELAY, RETRY_POLICY
+from altinn.text_templates import TextTemplates
 from altinn.triggers.instance_trigger import AltinnInstanceTrigger
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ DEADLINE_KEY = "altinn_wait_deadline"
 DAYS = 24 * 3600.0
 
 
-class AltinnWaitingSensor(BaseSensorOperator):
+class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
     """Base of the sensors.
 
     Only reads (Storage's GET), so it is safe to retry. Deferrable by default: while it waits it takes no worker slot.
