@@ -16,8 +16,8 @@ IDENTIFIERS = frozenset(
     {
         *("app", "altinn_conn_id", "on_behalf_of", "external_ref", "instance_id"),
         *("period", "kind", "correction_number", "organisation_number", "party_id", "username", "instance_owner"),
-        *("content_sha256", "data_type", "path", "content_type", "file_name", "folder"),
-        *("from_task", "until_task", "action", "fail_on", "language", "on_backfill"),
+        *("content_sha256", "approval", "ledger", "data_type", "path", "content_type", "file_name", "folder"),
+        *("from_task", "to_task", "until_task", "action", "fail_on", "language", "on_backfill"),
     }
 )
 """The template fields of this provider's operators and sensors that are one text."""
