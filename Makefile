@@ -29,7 +29,7 @@ down: ## stop what `make up` started
 clean: down ## stop, and forget all state of Airflow and the emulator (.run); .venv stays
 	@rm -rf .run
 
-.PHONY: test test-unit test-contract test-system test-browser
+.PHONY: test test-unit test-contract test-generated bench-emulator test-system test-browser
 test: install ## run the tests that need no browser
 	@$(RUN) pytest
 
@@ -38,6 +38,12 @@ test-unit: install ## run the fast tests only
 
 test-contract: install ## hold the emulator to the recorded answers
 	@$(RUN) pytest tests/contract
+
+test-generated: install ## ask the emulator some thousand requests made from Altinn's OpenAPI documents (minutes)
+	@GENERATED_REQUESTS=$${GENERATED_REQUESTS:-60} $(RUN) pytest tests/contract/test_emulator_generated.py
+
+bench-emulator: install ## measure the emulator: requests a second on one core, start and stop
+	@$(RUN) scripts.bench_emulator
 
 test-system: install ## run the tests with Airflow
 	@$(RUN) pytest tests/system

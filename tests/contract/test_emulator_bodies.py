@@ -247,12 +247,18 @@ def test_texts_and_values_do_not_count_as_a_change_by_their_writer(sophie: Calle
         ("instanceOwner.partyId=501337&size=x", "size"),
         ("instanceOwner.partyId=501337&size=0", "size"),
         ("instanceOwner.partyId=501337&status.isArchived=maybe", "status.isArchived"),
-        ("instanceOwner.partyId=501337&process.isComplete=", "process.isComplete"),
+        ("instanceOwner.partyId=501337&process.isComplete=1", "process.isComplete"),
     ],
 )
 def test_a_query_that_cannot_be_bound_names_the_parameter(sophie: Caller, query: str, name: str) -> None:
     answer = sophie("GET", f"/storage/api/v1/instances?{query}")
     assert (answer.status_code, list(answer.json()["errors"])) == (400, [name])
+
+
+def test_an_empty_parameter_is_none(sophie: Caller) -> None:
+    empty = "size=&order=&created=&status.isArchived=&A3Ref=&continuationToken="
+    assert sophie("GET", f"/storage/api/v1/instances?instanceOwner.partyId=501337&{empty}").status_code == 200
+    assert sophie("GET", "/storage/api/v1/instances?instanceOwner.partyId=").status_code == 400
 
 
 @pytest.mark.parametrize("party", ["2147483648", "-2147483649", "9999999999"])

@@ -291,6 +291,7 @@ def test_a_virus_scan_is_pending_then_done(tmp_path: Path, content: bytes, resul
         file = {"Content-Type": "text/plain", "Content-Disposition": "attachment; filename=a.txt"}
         made = user("POST", f"{at}/data", params={"dataType": "attachment"}, data=content, headers=file)
         assert made.json()["fileScanResult"] == "Pending"
+        assert user("GET", f"{at}/filescanresult").json()["fileScanResult"] == "Pending"
         assert [i["code"] for i in user("GET", f"{at}/validate").json()] == ["DataElementFileScanPending"]
         assert user("PUT", f"{at}/process/next", json={"action": "write"}).status_code == 409
         user("POST", "/_emulator/clock", json={"advance_seconds": 61})

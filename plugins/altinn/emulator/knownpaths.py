@@ -30,9 +30,7 @@ BELOW_INSTANCE = (
     "dynamics",
     "datalists",
     "print",
-    "filescanresult",
     "copy",
-    "enriched",
 )
 BELOW_APP = (
     "authentication",

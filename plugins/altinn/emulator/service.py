@@ -20,6 +20,7 @@ from altinn.emulator.appvalidation import add_validation_routes
 from altinn.emulator.control import control_routes
 from altinn.emulator.control_people import people_routes
 from altinn.emulator.faults.fault_layer import FaultLayer
+from altinn.emulator.filescans import add_scan_routes
 from altinn.emulator.guards import Refused, check_scope
 from altinn.emulator.identity import identity_routes
 from altinn.emulator.knownpaths import known_method, known_path
@@ -50,6 +51,7 @@ def build_table() -> RouteTable:
     add_upload_routes(table)
     add_process_routes(table)
     add_validation_routes(table)
+    add_scan_routes(table)
     return table
 
 

@@ -156,13 +156,15 @@ def _simple_filter(key: str, value: str) -> Callable[[Record], bool] | None:
 def filters_of(pairs: Iterable[tuple[str, str]], org: str | None) -> list[Callable[[Record], bool]]:
     """Return the filters of a query.
 
-    :param pairs: names and values as they were sent.
+    :param pairs: names and values as they were sent; an empty value is none.
     :param org: of the caller, for `confirmed`.
     :raises QueryError: a value that Storage refuses.
     """
     found: list[Callable[[Record], bool]] = []
     for name, value in pairs:
         key = name.lower()
+        if not value:
+            continue
         if key in DATES:
             found.append(_date_filter(key, value))
         elif key in FLAGS:
@@ -181,10 +183,10 @@ def page_of(records: list[Record], query: dict[str, str]) -> Page:
 
     :raises QueryError: size, order or continuation token that cannot be read.
     """
-    size = query.get("size", str(PAGE))
+    size = query.get("size") or str(PAGE)
     if not size.isdigit() or not 0 < int(size) < 2**31:
         raise _unbindable(size, "size")
-    order = query.get("order", "desc:lastChanged").lower()
+    order = (query.get("order") or "desc:lastChanged").lower()
     if order not in ("asc:lastchanged", "desc:lastchanged"):
         raise QueryError(f"Invalid order expression: {order}")
     descending = order.startswith("desc")

@@ -31,7 +31,7 @@ def _owner(ask: Ask) -> int | None:
 
     :raises Refused: 400, named twice or not readable.
     """
-    party, header = ask.query.get("instanceowner.partyid"), ask.header(OWNER_HEADER)
+    party, header = ask.query.get("instanceowner.partyid") or None, ask.header(OWNER_HEADER)
     if party is not None and header:
         raise Refused(
             json_answer(
