@@ -17,6 +17,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from schemathesis.core.result import Err
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
 from altinn.emulator import Emulator
@@ -85,6 +86,8 @@ class Document:
         as_recorded(raw["components"]["schemas"])
         raw = written_with_nulls(open_to_more(raw) if self.older else raw)
         for found in schemathesis.openapi.from_dict(raw).get_all_operations():
+            if isinstance(found, Err):
+                raise found.err()
             yield found.ok()
 
 
