@@ -315,3 +315,23 @@ def test_the_page_shows_instances_and_requests(user: Caller, base: str) -> None:
     assert instance["id"] in page.text
     assert "POST /ttd/basic/instances" in page.text
     assert "01039012345" not in page.text
+
+
+def test_a_reset_gives_the_ids_of_the_first_start_again() -> None:
+    with Emulator(seed=7, think_time=0.0) as emulator:
+        made = []
+        for _ in range(2):
+            user = Caller(emulator.base_url, token(emulator.base_url, "GetTestUserToken/1337"))
+            made.append([user.create()["id"] for _ in range(2)])
+            assert user("POST", "/_emulator/reset").status_code == 200
+            assert user("GET", "/_emulator/journal").json() == []
+    assert made[0] == made[1]
+    assert len(set(made[0])) == 2
+
+
+@pytest.mark.parametrize("seconds", ["-1", "NaN", "Infinity", "1e30", '"soon"', "null"])
+def test_a_clock_that_cannot_be_moved_so_stays(user: Caller, seconds: str) -> None:
+    before = requests.post(f"{user.base}/_emulator/clock", json={"advance_seconds": 0}, timeout=5).json()
+    answer = requests.post(f"{user.base}/_emulator/clock", data=f'{{"advance_seconds": {seconds}}}', timeout=5)
+    after = requests.post(f"{user.base}/_emulator/clock", json={"advance_seconds": 0}, timeout=5).json()
+    assert (answer.status_code, after["advanced_seconds"]) == (400, before["advanced_seconds"])

@@ -163,7 +163,10 @@ def _behaviour(root: Path, settings: Settings) -> AppBehaviour:
     if spec is None or spec.loader is None:
         raise AppFolderError(f"{path} cannot be loaded")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as exc:
+        raise AppFolderError(f"{path} cannot be loaded: {exc!r}") from exc
     behaviour = getattr(module, "Behaviour", None)
     if not isinstance(behaviour, type) or not issubclass(behaviour, AppBehaviour):
         raise AppFolderError(f"{path}: needs a class named Behaviour, derived from AppBehaviour")

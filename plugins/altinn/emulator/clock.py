@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+LATEST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+
 
 class SimulatedClock:
     """Tells simulated time; never goes backwards, and no two readings are the same.
@@ -40,10 +42,12 @@ class SimulatedClock:
     def advance(self, seconds: float) -> None:
         """Move simulated time forward.
 
-        :raises ValueError: when `seconds` is negative.
+        :raises ValueError: when `seconds` is negative or no number, or leads to a year that no date can have.
         """
-        if seconds < 0:
+        if not seconds >= 0:
             raise ValueError(f"the clock only goes forward; advance_seconds is {seconds}")
+        if self._wall() + self.advanced + seconds > LATEST:
+            raise ValueError(f"there is no date that far ahead; advance_seconds is {seconds}")
         self.advanced += seconds
 
     def reset(self) -> None:

@@ -34,6 +34,10 @@ class Instances:
         self.clock = clock
         self._new_id = new_id
 
+    def renew_ids(self, new_id: Callable[[], uuid.UUID]) -> None:
+        """Take ids from another source from now on."""
+        self._new_id = new_id
+
     def new_guid(self) -> str:
         """Return a new GUID as Storage writes it."""
         return str(self._new_id())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -91,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         logging.getLogger("altinn.emulator").info("serving on http://%s:%s", options.host, options.port)
         emulator.serve()
-    except (AppFolderError, ClientError, ValueError, OSError) as exc:
+    except (AppFolderError, ClientError, ValueError, OSError, sqlite3.Error) as exc:
         sys.stderr.write(f"altinn-emulator: {exc}\n")
         return 2
     return 0

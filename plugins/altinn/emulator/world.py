@@ -234,6 +234,7 @@ class World:
     def reset(self) -> None:
         """Return to the state of the first start."""
         self.store.clear()
+        self.instances.renew_ids(_ids(self.options.seed, self.store))
         self.identity.reset()
         self.clock.reset()
         self.workflows.condition = "up"

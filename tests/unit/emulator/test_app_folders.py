@@ -75,6 +75,8 @@ def test_a_folder_says_which_version_its_app_has(folder: Path) -> None:
         ),
         ("models/model.xsd", lambda t: t.replace("<xs:complexType>", "").replace("</xs:complexType>", ""), "no form"),
         ("behaviour.py", lambda t: t.replace("class Behaviour", "class Other"), "a class named Behaviour"),
+        ("behaviour.py", lambda t: t + "\nraise RuntimeError('no')", "behaviour.py cannot be loaded"),
+        ("behaviour.py", lambda t: t + "\n)", "behaviour.py cannot be loaded"),
     ],
 )
 def test_an_app_that_cannot_run_is_refused_with_the_reason(
