@@ -138,7 +138,11 @@ class Emulator:
     def _prepare(self) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind((self.host, self._wanted_port))
+        try:
+            self._socket.bind((self.host, self._wanted_port))
+        except OSError as exc:
+            self._socket.close()
+            raise OSError(exc.errno, f"cannot listen on {self.host}:{self._wanted_port}: {exc.strerror}") from exc
         self._socket.listen(128)
         self.port = self._socket.getsockname()[1]
         self.world = World(self.options)

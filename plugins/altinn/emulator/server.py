@@ -16,11 +16,19 @@ from altinn.emulator.identity import ClientError, Lifetimes
 from altinn.emulator.library import Emulator
 
 DEFAULT_PORT = 5101
+LAST_PORT = 65535
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{port} is no port; ports are 0 (any free one) to {LAST_PORT}")
+    return port
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="altinn-emulator", description="An Altinn in a box, for tests and trials.")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})")
+    parser.add_argument("--port", type=_port, default=DEFAULT_PORT, help=f"port to listen on (default {DEFAULT_PORT})")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
     parser.add_argument(
         "--apps",
@@ -67,7 +75,10 @@ def _parser() -> argparse.ArgumentParser:
 def _clients(path: Path | None) -> list[dict[str, Any]]:
     if path is None:
         return []
-    document = json.loads(path.read_text("utf-8"))
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except ValueError as exc:
+        raise ValueError(f"{path}: not JSON: {exc}") from exc
     if not isinstance(document, list):
         raise ValueError(f"{path}: expected a JSON list of clients")
     return document
