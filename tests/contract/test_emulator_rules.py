@@ -335,3 +335,52 @@ def test_a_clock_that_cannot_be_moved_so_stays(user: Caller, seconds: str) -> No
     answer = requests.post(f"{user.base}/_emulator/clock", data=f'{{"advance_seconds": {seconds}}}', timeout=5)
     after = requests.post(f"{user.base}/_emulator/clock", json={"advance_seconds": 0}, timeout=5).json()
     assert (answer.status_code, after["advanced_seconds"]) == (400, before["advanced_seconds"])
+
+
+def app_with_fields(folder: Path) -> Path:
+    app = folder / "app"
+    shutil.copytree(SHIPPED / "ttd" / "basic", app, ignore=shutil.ignore_patterns("__pycache__"))
+    path = app / "config" / "applicationmetadata.json"
+    document = json.loads(path.read_text("utf-8"))
+    document["dataFields"] = [{"id": "amount", "path": "property1", "dataTypeId": "model"}]
+    document["presentationFields"] = [{"id": "unit", "path": "property2", "dataTypeId": "model"}]
+    path.write_text(json.dumps(document), "utf-8")
+    return app
+
+
+def test_fields_that_the_metadata_names_are_copied_to_the_instance(tmp_path: Path) -> None:
+    with Emulator(apps=[app_with_fields(tmp_path)], think_time=0.0) as emulator:
+        user = Caller(emulator.base_url, token(emulator.base_url, "GetTestUserToken/1337"))
+        template = {"instanceOwner": {"partyId": "501337"}}
+        prefilled = user("POST", "/ttd/basic/instances/create", json=template | {"prefill": {"property1": "1"}}).json()
+        assert prefilled["dataValues"] == {"amount": "1"}
+        made = user.create(dataValues={"own": "x"})
+        at, form = f"/ttd/basic/instances/{made['id']}", made["data"][0]["id"]
+        content = "<model><property1>12</property1><property2>kroner</property2></model>"
+        user("PUT", f"{at}/data/{form}", data=content, headers=XML)
+        user("PUT", f"{at}/data/{form}", data="<model><property2>øre</property2></model>", headers=XML)
+        shown = user("GET", at).json()
+        assert (shown["dataValues"], shown["presentationTexts"]) == ({"own": "x", "amount": "12"}, {"unit": "øre"})
+        found = user("GET", QUERY, params={"instanceOwner.partyId": "501337", "searchString": "ØRE"}).json()
+        assert [i["id"] for i in found["instances"]] == [made["id"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type", "status", "says"),
+    [
+        ("owner-note", "text/plain", 403, "User is not a valid contributor to the data type"),
+        ("ref-data-as-pdf", "application/pdf", 403, "Data element of type ref-data-as-pdf cannot be modified"),
+        ("notes", "application/x-anything", 201, ""),
+        ("instance", "text/plain", 400, "Cannot create an instance without an instanceOwner.partyId"),
+    ],
+)
+def test_a_part_keeps_the_rules_of_its_data_type(
+    user: Caller, name: str, content_type: str, status: int, says: str
+) -> None:
+    template = ("instance", (None, json.dumps({"instanceOwner": {"partyId": "501337"}}), "application/json"))
+    files = [*([template] if name != "instance" else []), (name, ("f.txt", b"x", content_type))]
+    before = len(ids(user("GET", QUERY, params={"instanceOwner.partyId": "501337"})))
+    answer = user("POST", "/ttd/basic/instances", files=files)
+    assert (answer.status_code, says in answer.text) == (status, True)
+    after = len(ids(user("GET", QUERY, params={"instanceOwner.partyId": "501337"})))
+    assert after == before + (status == 201)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from altinn.emulator.answers import default_problem, json_answer, problem, text, unhandled
 from altinn.emulator.appuploads import check_length, read_form
 from altinn.emulator.casefile import CaseFile
+from altinn.emulator.datafields import copy_fields
 from altinn.emulator.dialects import APP_LINKS, PLATFORM, element_json, instance_json
 from altinn.emulator.events import record_event
 from altinn.emulator.formcodec import read_xml, stored_xml, to_json, write_xml
@@ -95,6 +96,7 @@ async def put_data(ask: Ask) -> Response:
     ask.world.instances.replace_content(
         element, stored_xml(model, form), ask.principal, isRead=not _by_owner(ask, record)
     )
+    copy_fields(ask.world, ask.application, record, data_type.id, form)
     record_event(ask.world.instances, record, "Saved", ask.principal, data_id=element["id"])
     body = element_json(element, record, ask.base, APP_LINKS)
     headers = {"location": body["selfLinks"]["apps"]}

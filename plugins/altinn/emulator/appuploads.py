@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from altinn.emulator.answers import default_problem, json_answer, problem, unhandled
 from altinn.emulator.behaviour import ERROR, Form
 from altinn.emulator.casefile import CaseFile
+from altinn.emulator.datafields import copy_fields
 from altinn.emulator.dialects import APP_LINKS, element_json, instance_json
 from altinn.emulator.events import record_event
 from altinn.emulator.formcodec import FormError, read_json, read_xml, stored_xml, to_json
@@ -88,6 +89,7 @@ async def _create(ask: Ask, type_id: str) -> tuple[Record, list[Record], Record,
         raise UploadRefused(problem(400, "Data Type Not Found", detail), [detail])
     check_creatable(ask, record, data_type)
     shown: Any = None
+    form: Form = {}
     if data_type.is_form:
         model, form = form_model(ask, data_type), _new_form(ask, data_type)
         ask.application.behaviour.calculate(CaseFile(ask.world, ask.application, record["guid"]), data_type.id, form)
@@ -105,6 +107,8 @@ async def _create(ask: Ask, type_id: str) -> tuple[Record, list[Record], Record,
         filename=filename,
         **scan_state(data_type),
     )
+    if data_type.is_form:
+        copy_fields(ask.world, ask.application, record, data_type.id, form)
     ask.world.schedule_scan(record["guid"], element["id"], data_type)
     record_event(ask.world.instances, record, "Created", ask.principal, data_id=element["id"])
     return record, before, element, shown

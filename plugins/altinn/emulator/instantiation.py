@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from altinn.emulator.answers import JSON, default_problem, empty, json_answer, problem, unhandled
+from starlette.responses import Response
+
+from altinn.emulator.answers import JSON, default_problem, json_answer, problem, unhandled
 from altinn.emulator.appfolder import AppFolder
-from altinn.emulator.casefile import owner_of
+from altinn.emulator.behaviour import Form
+from altinn.emulator.casefile import CaseFile, owner_of
+from altinn.emulator.datafields import copy_fields
 from altinn.emulator.dialects import APP_LINKS, instance_json
 from altinn.emulator.events import record_event
 from altinn.emulator.formcodec import FormError, read_json, read_xml, stored_xml
-from altinn.emulator.guards import Refused, forbidden
+from altinn.emulator.guards import Refused, check_creatable, forbidden
 from altinn.emulator.metadata import DataType
 from altinn.emulator.multipartbody import MultipartError, Part, split_parts
 from altinn.emulator.parties import ORGANISATION, PERSON, Party, Register
 from altinn.emulator.routing import Ask
 from altinn.emulator.store import Record
-from altinn.emulator.uploads import may_contribute, stored_name
-
-if TYPE_CHECKING:
-    from starlette.responses import Response
+from altinn.emulator.uploads import stored_name
 
 NO_OWNER = (
     "Error: instanceOwnerPartyId query parameter is empty and InstanceOwner is missing from instance template."
@@ -74,12 +75,12 @@ def read_request(ask: Ask) -> tuple[Mapping[str, Any] | None, list[Part]]:
     return None, []
 
 
-def _template(content: bytes) -> Mapping[str, Any]:
+def _template(content: bytes) -> Mapping[str, Any] | None:
     try:
         document = json.loads(content.decode("utf-8-sig"))
     except ValueError as exc:
         raise Refused(unhandled(f"JsonReaderException: {exc}")) from exc
-    if not isinstance(document, dict):
+    if document is not None and not isinstance(document, dict):
         raise Refused(unhandled("JsonSerializationException: the template is no object"))
     return document
 
@@ -209,16 +210,19 @@ def _part_fault(app: AppFolder, part: Part) -> str | None:
 def store_part(ask: Ask, record: Record, part: Part) -> Response | None:
     """Store one part of a creation; return the refusal when it cannot be stored."""
     app, data_type = ask.application, ask.application.types[part.name]
-    if not may_contribute(data_type, ask.principal.org_code, ask.principal.system_user_org):
-        return problem(403, "Forbidden", "User is not a valid contributor to the data type", JSON)
+    try:
+        check_creatable(ask, record, data_type)
+    except Refused as refusal:
+        return Response(refusal.answer.body, refusal.answer.status_code, {"content-type": JSON})
     content, content_type, filename = part.content, part.content_type, part.filename
+    form: Form = {}
     if data_type.is_form:
         try:
-            content = read_form(app, data_type, part.content, part.content_type)
+            form = _part_form(ask, record, part, data_type)
         except FormError as exc:
             kind = "JSON" if "json" in part.content_type else "XML"
             return problem(400, f"Failed to deserialize {kind}", str(exc), JSON)
-        content_type, filename = "application/xml", None
+        content, content_type, filename = stored_xml(app.models[data_type.id], form), "application/xml", None
     element = ask.world.instances.add_element(
         record,
         data_type.id,
@@ -228,6 +232,8 @@ def store_part(ask: Ask, record: Record, part: Part) -> Response | None:
         filename=stored_name(filename) if filename else None,
         **scan_state(data_type),
     )
+    if data_type.is_form:
+        copy_fields(ask.world, app, record, data_type.id, form)
     ask.world.schedule_scan(record["guid"], element["id"], data_type)
     record_event(ask.world.instances, record, "Created", ask.principal, data_id=element["id"])
     return None
@@ -238,14 +244,15 @@ def scan_state(data_type: DataType) -> dict[str, str]:
     return {"fileScanResult": "Pending"} if data_type.file_scan else {}
 
 
-def read_form(app: AppFolder, data_type: DataType, content: bytes, content_type: str) -> bytes:
-    """Return a form as the app stores it.
+def _part_form(ask: Ask, record: Record, part: Part, data_type: DataType) -> Form:
+    """Return the form in a part, calculated as every written form is.
 
     :raises FormError: it cannot be read.
     """
-    model = app.models[data_type.id]
-    form = read_json(model, content) if "json" in content_type else read_xml(model, content)
-    return stored_xml(model, form)
+    model = ask.application.models[data_type.id]
+    form = read_json(model, part.content) if "json" in part.content_type else read_xml(model, part.content)
+    ask.application.behaviour.calculate(CaseFile(ask.world, ask.application, record["guid"]), data_type.id, form)
+    return form
 
 
 def created(ask: Ask, record: Record, party: Party) -> Response:
@@ -254,8 +261,3 @@ def created(ask: Ask, record: Record, party: Party) -> Response:
     elements = ask.world.instances.elements(record["guid"])
     body = instance_json(instance, elements, ask.base, links=APP_LINKS, numbers=True, party=party)
     return json_answer(body, 201, headers={"location": body["selfLinks"]["apps"]})
-
-
-def unknown_source() -> Response:
-    """Answer a copy whose source cannot be read."""
-    return empty(500)

@@ -62,7 +62,7 @@ def _page(world: World, shown: Callable[[str], bool]) -> str:
     filings = [f for f in world.store.filings() if shown(f["app"])]
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Altinn emulator</title>
-<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>
+<link rel="icon" href="data:,"><meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body>
 <h1>Altinn emulator</h1>
 <p>An emulator, not Altinn: nothing here reaches an authority.
 Simulated time: {escape(world.clock.stamp()[:19])} UTC.</p>

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from altinn.emulator.behaviour import HookFailure
 from altinn.emulator.bpmn import Task
 from altinn.emulator.casefile import CaseFile, owner_of, owner_principal, register_filing
+from altinn.emulator.datafields import copy_fields
 from altinn.emulator.events import ABANDON_TASK, END_EVENT, END_TASK, START_EVENT, START_TASK, record_event
 from altinn.emulator.formcodec import field_at, stored_xml
 from altinn.emulator.identity import Principal
@@ -180,6 +181,7 @@ class ProcessEngine:
             element = self.world.instances.add_element(
                 record, data_type.id, stored_xml(model, form), self.writer(app, who), content_type="application/xml"
             )
+            copy_fields(self.world, app, record, data_type.id, form)
             record_event(self.world.instances, record, "Created", who, data_id=element["id"])
 
     def commit_end(self, app: AppFolder, record: Record, who: Principal, end_event: str, action: str | None) -> None:
