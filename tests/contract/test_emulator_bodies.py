@@ -293,3 +293,19 @@ def test_multipart_that_breaks_off_is_told(sophie: Caller) -> None:
     )
     assert (answer.status_code, answer.json()["title"]) == (400, "Error reading request")
     assert answer.json()["detail"].startswith("IOException while reading a section of the request: ")
+
+
+def test_what_is_longer_than_a_server_takes_is_refused_unread(sophie: Caller, draft: str) -> None:
+    long = b'{"action": "write", "more": "' + b"x" * 30_000_000 + b'"}'
+    refused = sophie("PUT", f"{draft}/process/next", data=long, headers={"Content-Type": "application/json"})
+    assert (refused.status_code, refused.content) == (413, b"")
+    assert sophie("GET", f"{draft}/process").json()["currentTask"]["elementId"] == "Task_1"
+
+
+def test_a_file_can_be_longer_when_it_is_new_than_when_it_replaces_one(sophie: Caller, draft: str) -> None:
+    content = b"x" * 30_000_001
+    made = sophie("POST", f"{draft}/data/attachment", data=content, headers=FILE)
+    assert made.status_code == 200
+    path = f"{draft}/data/{made.json()['newDataElementId']}"
+    assert sophie("PUT", path, data=content, headers=FILE).status_code == 413
+    assert sophie("PUT", path, data=content[1:], headers=FILE).status_code == 201

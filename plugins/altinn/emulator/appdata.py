@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from altinn.emulator.answers import default_problem, json_answer, problem, text, unhandled
 from altinn.emulator.appuploads import check_length, read_form
+from altinn.emulator.bodylimits import KESTRELS_OWN
 from altinn.emulator.casefile import CaseFile
 from altinn.emulator.datafields import copy_fields
 from altinn.emulator.dialects import APP_LINKS, PLATFORM, element_json, instance_json
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 BASE = "/{org}/{app}/instances/{party:int}/{guid:guid}/data"
+TOO_LONG_FOR_STORAGE = "413 - Payload Too Large - "
 EMPTY_IN_STORAGE = '422 - Unprocessable Entity - "Could not process attached file"'
 
 
@@ -140,6 +142,8 @@ async def _put_file(ask: Ask, record: Record, element: Record, data_type: DataTy
     _refuse_locked(ask, record, element)
     if not ask.body:
         return said(ask, EMPTY_IN_STORAGE, 422)
+    if len(ask.body) > KESTRELS_OWN:
+        return said(ask, TOO_LONG_FOR_STORAGE, 413)
     changed = ask.world.instances.replace_content(
         element,
         ask.body,

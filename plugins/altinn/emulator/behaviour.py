@@ -265,6 +265,12 @@ class AppBehaviour:
     def on_process_end(self, case: Case) -> None:
         """Act when the process has ended."""
 
+    def choose_at_gateway(
+        self, case: Case, gateway: str, targets: Sequence[str], action: str | None
+    ) -> Sequence[str] | None:
+        """Return those of the elements after a gateway to which the process may go; None when its conditions decide."""
+        return None
+
     def run_service_task(self, case: Case, task_id: str, task_type: str) -> ServiceResult:
         """Do the work of a service task."""
         return ServiceResult()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +134,11 @@ class ProcessEngine:
             return None
 
         context = {"instanceId": record["id"], "appId": record["appId"], "instanceOwnerPartyId": str(record["party"])}
-        return next_element(app.process, task_id, action, data_model, context.get)
+
+        def choose(gateway: str, targets: Sequence[str]) -> Sequence[str] | None:
+            return app.behaviour.choose_at_gateway(case, gateway, targets, action)
+
+        return next_element(app.process, task_id, action, data_model, context.get, choose)
 
     def commit_task(self, app: AppFolder, record: Record, who: Principal, task_id: str, action: str | None) -> None:
         """Write that the process has gone to another task."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from altinn.emulator.bpmn import Process
@@ -10,23 +11,40 @@ from altinn.emulator.expressions import Lookup, evaluate
 COMPLETE, ABANDON = "CompleteCurrentMoveToNext", "AbandonCurrentMoveToNext"
 UNVALIDATED = {"timestamp": None, "canCompleteTask": False}
 State = dict[str, Any]
+Chooser = Callable[[str, Sequence[str]], Sequence[str] | None]
 
 
 class NoWay(ValueError):
     """The process has no element to go to; the text says why."""
 
 
-def next_element(process: Process, element: str, action: str | None, data_model: Lookup, context: Lookup) -> str:
+def conditions_decide(gateway: str, targets: Sequence[str]) -> Sequence[str] | None:
+    """Leave the choice at a gateway to the conditions of its flows."""
+    return None
+
+
+def next_element(
+    process: Process,
+    element: str,
+    action: str | None,
+    data_model: Lookup,
+    context: Lookup,
+    choose: Chooser = conditions_decide,
+) -> str:
     """Return the task or end event that follows an element, through gateways.
 
+    :param choose: the app's own code: of the elements that a gateway leads to, those that are left; None when the
+        conditions decide.
     :raises NoWay: no flow leads on, more than one does, or gateways go in a circle.
     """
     at, passed = element, 0
     while True:
         flows = process.leaving(at)
         if at in process.gateways:
-            default = process.gateways[at]
+            default, chosen = process.gateways[at], choose(at, [f.target for f in flows])
             fitting = [f for f in flows if f.id != default and _fits(f.condition, action, data_model, context)]
+            if chosen is not None:
+                fitting = [f for f in flows if f.target in chosen]
             flows = fitting or [f for f in flows if f.id == default]
         if len(flows) != 1:
             raise NoWay(f"{len(flows)} flows lead on from {at}; there must be one")

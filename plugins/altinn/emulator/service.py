@@ -17,6 +17,7 @@ from altinn.emulator.appprocess import add_process_routes
 from altinn.emulator.approutes import app_route
 from altinn.emulator.appuploads import add_upload_routes
 from altinn.emulator.appvalidation import add_validation_routes
+from altinn.emulator.bodylimits import body_limit
 from altinn.emulator.control import control_routes
 from altinn.emulator.control_people import people_routes
 from altinn.emulator.faults.fault_layer import FaultLayer
@@ -64,8 +65,11 @@ class Dispatcher:
 
     async def respond(self, request: Request) -> Response:
         """Answer one request; its body is read first, so that a connection can go on after a refusal."""
-        await request.body()
         path = request.url.path
+        length = request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > body_limit(request.method, path):
+            return empty(413, {"connection": "close"})
+        await request.body()
         endpoint, values, methods = self._table.find(request.method, path)
         app = self._world.app(values["org"], values["app"]) if endpoint and "app" in values else None
         extra = None if endpoint else app_route(self._world, request.method, path)
