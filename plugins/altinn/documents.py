@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import mimetypes
 import re
 from collections.abc import Mapping, Sequence
@@ -96,6 +97,33 @@ def _document(number: int, entry: object) -> Document:
         sha256=digest,
         open=lambda: opened(path, "rb"),
     )
+
+
+class HashedFile(io.RawIOBase):
+    """A file that hashes what is written to it, so that it need not be read again."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        """Say that it can be written to."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write, hash and count."""
+        self._file.write(data)
+        self.sha256.update(data)
+        self.size += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        """Close the file below."""
+        if not self.closed:
+            self._file.close()
+        super().close()
 
 
 def measured(path: ObjectStoragePath) -> tuple[int, str]:

@@ -11,12 +11,11 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from altinn.exceptions import (
     AltinnConfigurationError,
     AltinnError,
-    AltinnInputError,
     AltinnNoAnswerError,
     AltinnNotSentError,
 )
@@ -28,15 +27,14 @@ from altinn.protocol.wire import (
     KeepRefreshToken,
     NeedToken,
     Step,
-    StreamBody,
 )
+from altinn.request_bodies import CHUNK, Progress, SizedBody, opened_body
 
 if TYPE_CHECKING:
     import aiohttp
     import requests
 
 T = TypeVar("T")
-_CHUNK = 1 << 18
 
 TokenSource = Callable[[NeedToken], str]
 RefreshTokenKeeper = Callable[[str], None]
@@ -102,7 +100,7 @@ class BlockingDriver:
     def _send(self, request: HttpRequest) -> HttpResponse:
         import requests
 
-        body, close = _opened(request.body)
+        body, close = opened_body(request.body, self.report)
         try:
             with self.session.request(
                 request.method,
@@ -117,7 +115,7 @@ class BlockingDriver:
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 if _is_cut_off(response.status_code, headers, response.raw.version):
                     raise _no_whole_answer(request, "head cut off")
-                content = _received(request, response.status_code, response.iter_content(_CHUNK))
+                content = _received(request, response.status_code, headers, response.iter_content(CHUNK), self.report)
                 return HttpResponse(response.status_code, headers, content)
         except requests.exceptions.RequestException as exc:
             raise _translated_requests_error(request, exc) from exc
@@ -130,49 +128,26 @@ def _leave_headers_alone(request: requests.PreparedRequest) -> requests.Prepared
     return request
 
 
-class _SizedBody:
-    """A stream with a length, so that requests sends Content-Length instead of chunks.
-
-    Stops before the last byte is sent when the file no longer has that length: what was hashed is not what is there.
-    """
-
-    def __init__(self, stream: BinaryIO, length: int) -> None:
-        self._stream = stream
-        self._length = self._left = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    def read(self, size: int = -1) -> bytes:
-        chunk = self._stream.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(chunk)
-        if (self._left and not chunk) or (not self._left and self._stream.read(1)):
-            raise AltinnInputError(
-                f"a file of {self._length} bytes changed while it was sent: nothing was kept of it. Let no other job "
-                "write it, and run the task again"
-            )
-        return chunk
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(lambda: self.read(_CHUNK), b"")
-
-
-def _opened(body: bytes | StreamBody | None) -> tuple[bytes | _SizedBody | None, Callable[[], None]]:
-    if not isinstance(body, StreamBody):
-        return body, lambda: None
-    if body.length == 0:
-        return b"", lambda: None  # requests takes a stream of length 0 for one of unknown length.
-    stream = body.open()
-    return _SizedBody(stream, body.length), stream.close
-
-
-def _received(request: HttpRequest, status: int, chunks: Iterator[bytes]) -> bytes:
+def _received(
+    request: HttpRequest,
+    status: int,
+    headers: Mapping[str, str],
+    chunks: Iterator[bytes],
+    report: Callable[[str], None],
+) -> bytes:
     if request.sink is None or not 200 <= status < 300:
         return b"".join(chunks)
+    progress = _download(headers, report)
     with request.sink() as sink:
         for chunk in chunks:
             sink.write(chunk)
+            progress.add(len(chunk))
     return b""
+
+
+def _download(headers: Mapping[str, str], report: Callable[[str], None]) -> Progress:
+    told = headers.get("content-length", "")
+    return Progress("receiving a file", int(told) if told.isdecimal() else 0, report)
 
 
 def _is_cut_off(status: int, headers: Mapping[str, str], version: int) -> bool:
@@ -281,11 +256,11 @@ class AwaitingDriver:
     async def _send(self, request: HttpRequest) -> HttpResponse:
         import aiohttp
 
-        body, close = _opened(request.body)
+        body, close = opened_body(request.body, self.report)
         try:
             async with await self._begun(request, body) as response:
                 answered = {name.lower(): value for name, value in response.headers.items()}
-                content = await _awaited(request, response)
+                content = await _awaited(request, response, _download(answered, self.report))
                 return HttpResponse(response.status, answered, content)
         except (aiohttp.ClientError, TimeoutError) as exc:
             if isinstance(exc.__cause__, AltinnError):
@@ -294,12 +269,12 @@ class AwaitingDriver:
         finally:
             await asyncio.to_thread(close)
 
-    async def _begun(self, request: HttpRequest, body: bytes | _SizedBody | None) -> aiohttp.ClientResponse:
+    async def _begun(self, request: HttpRequest, body: bytes | SizedBody | None) -> aiohttp.ClientResponse:
         import aiohttp
         import yarl
 
         headers = {name: value for name, value in request.headers.items() if name != "Authorization"}
-        if isinstance(body, _SizedBody):
+        if isinstance(body, SizedBody):
             headers["Content-Length"] = str(len(body))
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.connect_timeout, sock_read=request.read_timeout)
         try:
@@ -307,7 +282,7 @@ class AwaitingDriver:
                 request.method,
                 yarl.URL(request.url, encoded=True),
                 headers=headers,
-                data=_chunks_of(body) if isinstance(body, _SizedBody) else body,
+                data=_chunks_of(body) if isinstance(body, SizedBody) else body,
                 timeout=timeout,
                 allow_redirects=False,
                 middlewares=(_sent_once(request),),
@@ -347,17 +322,18 @@ def _sent_once(request: HttpRequest) -> Callable[..., Awaitable[aiohttp.ClientRe
     return send
 
 
-async def _chunks_of(body: _SizedBody) -> AsyncIterator[bytes]:
-    while chunk := await asyncio.to_thread(body.read, _CHUNK):
+async def _chunks_of(body: SizedBody) -> AsyncIterator[bytes]:
+    while chunk := await asyncio.to_thread(body.take, CHUNK):
         yield chunk
 
 
-async def _awaited(request: HttpRequest, response: aiohttp.ClientResponse) -> bytes:
+async def _awaited(request: HttpRequest, response: aiohttp.ClientResponse, progress: Progress) -> bytes:
     if request.sink is None or not 200 <= response.status < 300:
         return await response.read()
     with request.sink() as sink:
-        async for chunk in response.content.iter_chunked(_CHUNK):
+        async for chunk in response.content.iter_chunked(CHUNK):
             await asyncio.to_thread(sink.write, chunk)
+            progress.add(len(chunk))
     return b""
 
 

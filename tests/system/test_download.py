@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from altinn.exceptions import AltinnInputError, AltinnNotFoundError
 from altinn.operators import AltinnDownloadDataOperator
+from altinn.protocol.model import DataElement
 from tests.altinn_proxy import AltinnProxy
 from tests.system.conftest import Look, Outcome, RunTask
 
@@ -36,7 +38,7 @@ def test_files_come_whole_and_with_their_hash(
         content = Path(file["path"].removeprefix("file://")).read_bytes()
         assert hashlib.sha256(content).hexdigest() == file["sha256"]
         assert len(content) == file["size"]
-    assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["2-two.txt", "model.xml", "one.txt"]
+    assert sorted(path.name for path in (tmp_path / "in").iterdir()) == ["model.xml", "one.txt", "two.txt"]
     assert (tmp_path / "in" / "model.xml").read_bytes().lstrip(b"\xef\xbb\xbf").startswith(b"<")
 
 
@@ -92,3 +94,26 @@ def test_bad_input_is_refused(
     assert refused.state == "failed"
     assert isinstance(refused.error, AltinnInputError)
     assert said in str(refused.error)
+
+
+def test_names_from_the_server_stay_in_the_folder_and_apart(
+    run_task: RunTask, draft: dict[str, Any], look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may add an element chooses its name: here two of one name, and one with folders in it."""
+    for name in ("up.txt", "UP.txt", "third.txt"):
+        _attach(look, draft, name, name.encode())
+    read = DataElement.from_json
+
+    def hostile(value: Any) -> DataElement:
+        element = read(value)
+        return replace(element, file_name="../../..\\up.txt") if element.file_name == "third.txt" else element
+
+    monkeypatch.setattr(DataElement, "from_json", hostile)
+    folder = tmp_path / "deep" / "in"
+    done = _download(run_task, draft, folder, data_types=["attachment"])
+    assert done.state == "success", done.error
+    assert sorted(path.name.lower() for path in folder.iterdir()) == ["2-up.txt", "3-up.txt", "up.txt"]
+    assert list((tmp_path / "deep").iterdir()) == [folder]
+    files = [(folder / entry["file_name"], entry) for entry in done.result]
+    assert {path.read_bytes() for path, _ in files} == {b"up.txt", b"UP.txt", b"third.txt"}
+    assert all(entry["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() for path, entry in files)

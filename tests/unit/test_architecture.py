@@ -26,6 +26,7 @@ RANKS = {
     "installation": 1.5,
     "provider_info": 1,
     "text_templates": 1,
+    "request_bodies": 1.5,
     "transport": 2,
     "token_store": 2,
     "documents": 2,

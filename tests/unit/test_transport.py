@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import io
 import socket
 import socketserver
@@ -25,7 +26,18 @@ from altinn.exceptions import (
     AltinnNoAnswerError,
     AltinnNotSentError,
 )
-from altinn.protocol.wire import Flow, HttpRequest, HttpResponse, KeepRefreshToken, NeedToken, Sleep, StreamBody
+from altinn.protocol.wire import (
+    Flow,
+    FormPart,
+    HttpRequest,
+    HttpResponse,
+    KeepRefreshToken,
+    MultipartBody,
+    NeedToken,
+    Sleep,
+    StreamBody,
+)
+from altinn.request_bodies import LARGE, SizedBody, opened_body
 from altinn.transport import AwaitingDriver, BlockingDriver
 
 Run = Callable[[HttpRequest], HttpResponse]
@@ -263,6 +275,70 @@ def test_a_large_body_takes_little_memory(drive: Drive, http: Http) -> None:
         tracemalloc.stop()
     assert http.seen[-1][3] == size
     assert peak < 12 * MEGABYTE
+
+
+@both
+def test_a_file_of_the_same_length_with_other_bytes_is_not_sent_to_its_end(drive: Drive, http: Http) -> None:
+    meant = hashlib.sha256(b"meant").hexdigest()
+    drive(HttpRequest("PUT", http.base, {}, StreamBody(lambda: io.BytesIO(b"meant"), 5, meant)))
+    assert http.seen[-1][3] == 5
+    with pytest.raises(AltinnInputError, match="changed while it was sent"):
+        drive(HttpRequest("PUT", http.base, {}, StreamBody(lambda: io.BytesIO(b"other"), 5, meant)))
+    assert [seen[3] for seen in http.seen].count(5) == 1
+
+
+def parts_of(*contents: bytes | StreamBody) -> MultipartBody:
+    return MultipartBody(
+        tuple(FormPart(f"p{n}", {"Content-Disposition": f'form-data; name="p{n}"'}, c) for n, c in enumerate(contents)),
+        "b0undary",
+    )
+
+
+@both
+@pytest.mark.parametrize("size", [1, 262_144, 300_000])
+def test_parts_are_sent_with_the_length_of_all_and_opened_for_every_attempt(
+    drive: Drive, http: Http, size: int
+) -> None:
+    opened: list[io.BytesIO] = []
+
+    def again() -> BinaryIO:
+        opened.append(io.BytesIO(b"x" * size))
+        return opened[-1]
+
+    body = parts_of(b"{}", StreamBody(again, size, hashlib.sha256(b"x" * size).hexdigest()), b"last")
+    request = HttpRequest("POST", http.base, {}, body)
+    drive(request, request)
+    frame = b'--b0undary\r\nContent-Disposition: form-data; name="p0"\r\n\r\n\r\n'
+    expected = 3 * len(frame) + len(b"--b0undary--\r\n") + len(b"{}last") + size
+    for _, _, headers, received in http.seen:
+        assert (headers.get("content-length"), received) == (str(expected), expected)
+        assert "transfer-encoding" not in headers
+    assert [stream.closed for stream in opened] == [True, True]
+
+
+@both
+def test_large_parts_take_little_memory(drive: Drive, http: Http) -> None:
+    size = 80 * MEGABYTE
+    body = parts_of(b"{}", StreamBody(lambda: cast("BinaryIO", _Zeros(size)), size, label="attachment a.zip"))
+    tracemalloc.start()
+    try:
+        drive(HttpRequest("POST", http.base, {}, body))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert http.seen[-1][3] > size
+    assert peak < 12 * MEGABYTE
+
+
+@pytest.mark.parametrize(("size", "lines"), [(LARGE - 1, 0), (LARGE, 10)])
+def test_progress_is_told_ten_times_for_large_bodies_only(size: int, lines: int) -> None:
+    told: list[str] = []
+    body, close = opened_body(StreamBody(lambda: cast("BinaryIO", _Zeros(size)), size, label="a.zip"), told.append)
+    assert isinstance(body, SizedBody)
+    assert sum(len(chunk) for chunk in body) == len(body) == size
+    close()
+    assert len(told) == lines
+    assert told[-1:] == ["sending a.zip: 67 of 67 MB"][:lines]
 
 
 class _Sink(io.BytesIO):

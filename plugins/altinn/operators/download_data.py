@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from altinn.documents import measured, opened, safe_file_name, storage_path
-from altinn.exceptions import AltinnInputError, AltinnNotFoundError, Problem
+from altinn.documents import HashedFile, opened, safe_file_name, storage_path
+from altinn.exceptions import AltinnAnswerError, AltinnInputError, AltinnNotFoundError, Problem
 from altinn.operators.altinn_operator import AltinnInstanceOperator
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class AltinnDownloadDataOperator(AltinnInstanceOperator):
     """Download every element of the named data types into a folder.
 
-    Only reads, so it is safe to retry; a file is written under a temporary name and renamed when it is whole.
+    Only reads, so it is safe to retry; a file is written under a temporary name and renamed when it is whole. Names
+    come from the server, so they are made plain file names, and no two files get the same one.
 
     :param data_types: data type ids; each must have at least one element unless `missing_ok`.
     :param folder: a local folder or anything ObjectStoragePath knows.
@@ -54,7 +55,8 @@ class AltinnDownloadDataOperator(AltinnInstanceOperator):
         instance = self.hook.run(self.hook.session.perform(self.hook.storage.get_instance(instance_id)))
         folder = storage_path(self.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        files = []
+        files: list[dict[str, str | int]] = []
+        taken: set[str] = set()
         for data_type in wanted:
             elements = instance.of_type(data_type)
             if not elements and not self.missing_ok:
@@ -62,23 +64,26 @@ class AltinnDownloadDataOperator(AltinnInstanceOperator):
                 raise AltinnNotFoundError(
                     f"download of {data_type} from {instance_id}", Problem(404), f"the instance has: {there}"
                 )
-            files += [self._fetch(instance_id, element, number, folder) for number, element in enumerate(elements, 1)]
+            files += [self._fetch(instance_id, element, _free_name(element, taken), folder) for element in elements]
         return files
 
     def _fetch(
-        self, instance_id: InstanceId, element: DataElement, number: int, folder: ObjectStoragePath
+        self, instance_id: InstanceId, element: DataElement, name: str, folder: ObjectStoragePath
     ) -> dict[str, str | int]:
-        name = safe_file_name(element.file_name, f"{element.data_type}{_extension(element.content_type)}")
-        if number > 1:
-            name = f"{number}-{name}"
         target, partial = folder / name, folder / f".{name}.partial"
-        call = self.hook.app(self.app).read_data(
-            instance_id, element.id, accept=self.accept, sink=lambda: opened(partial, "wb")
-        )
+        sinks: list[HashedFile] = []
+
+        def sink() -> BinaryIO:
+            sinks.append(HashedFile(opened(partial, "wb")))
+            return cast("BinaryIO", sinks[-1])
+
+        call = self.hook.app(self.app).read_data(instance_id, element.id, accept=self.accept, sink=sink)
         self.hook.run(self.hook.session.perform(call))
+        if not sinks[-1].size:
+            raise AltinnAnswerError(f"{element.data_type} {element.id} of {instance_id} came back empty")
         partial.replace(target)
-        size, digest = measured(target)
-        self.log.info("%s: %s bytes to %s", element.data_type, size, target)
+        size, digest = sinks[-1].size, sinks[-1].sha256.hexdigest()
+        self.log.info("%s: %s bytes to %s, SHA-256 %s", element.data_type, size, target, digest)
         return {
             "data_type": element.data_type,
             "file_name": name,
@@ -88,6 +93,17 @@ class AltinnDownloadDataOperator(AltinnInstanceOperator):
             "element_id": element.id,
             "content_type": element.content_type,
         }
+
+
+def _free_name(element: DataElement, taken: set[str]) -> str:
+    """Return a plain file name that no other file of this task has, whatever file systems make of case."""
+    plain = safe_file_name(element.file_name, f"{element.data_type}{_extension(element.content_type)}")
+    name, number = plain, 1
+    while name.casefold() in taken:
+        number += 1
+        name = f"{number}-{plain}"
+    taken.add(name.casefold())
+    return name
 
 
 def _extension(content_type: str) -> str:

@@ -292,7 +292,8 @@ class AltinnInstantiateMultipartOperator(AltinnOperator):
     :param username: an Altinn user name, instead.
     :param instance_owner: "self" takes what the connection says.
     :param data_values: values that the app wants at creation.
-    :param max_bytes: limit of the whole request, which is built in memory.
+    :param max_bytes: limit of the whole request. It is read while it is sent, but the app keeps it in memory, and takes
+        2000 MiB at most.
     :return: the instance id, "party/guid".
     """
 
@@ -316,7 +317,7 @@ class AltinnInstantiateMultipartOperator(AltinnOperator):
         username: str | None = None,
         instance_owner: str | None = None,
         data_values: Mapping[str, str] | None = None,
-        max_bytes: int = 100_000_000,
+        max_bytes: int = 2000 * 1024 * 1024,
         retries: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -346,10 +347,7 @@ class AltinnInstantiateMultipartOperator(AltinnOperator):
             )
         metadata = self.hook.metadata(self.app)
         check_documents(self.app, metadata, documents, whole=True, report=self.report, owner=owner_kind(owner))
-        parts = []
-        for document in documents:
-            with document.open() as stream:
-                parts.append(Part(document.data_type, document.content_type, stream.read(), document.file_name))
+        parts = [Part(d.data_type, d.content_type, d.body, d.file_name) for d in documents]
         boundary = "altinn-" + base64.b32encode(uuid.uuid4().bytes).decode().strip("=").lower()
         call = self.hook.app(self.app).create_multipart(owner, self.data_values or {}, parts, boundary)
         created = create_without_key(self, call)

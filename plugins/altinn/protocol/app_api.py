@@ -11,7 +11,7 @@ import re
 import unicodedata
 import urllib.parse
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from altinn.exceptions import AltinnAnswerError, AltinnInputError, Issue
@@ -25,7 +25,15 @@ from altinn.protocol.model import (
     history_from_json,
     issues_from_json,
 )
-from altinn.protocol.wire import SLOW_READ_TIMEOUT, Call, HttpRequest, HttpResponse, StreamBody
+from altinn.protocol.wire import (
+    SLOW_READ_TIMEOUT,
+    Call,
+    FormPart,
+    HttpRequest,
+    HttpResponse,
+    MultipartBody,
+    StreamBody,
+)
 
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 _ACCEPT_JSON = {"Accept": "application/json"}
@@ -40,7 +48,7 @@ class Part:
 
     data_type: str
     content_type: str
-    content: bytes
+    content: bytes | StreamBody = field(repr=False)
     file_name: str = ""
 
 
@@ -99,11 +107,11 @@ class App:
         template: dict[str, Any] = {"instanceOwner": owner.template()}
         if data_values:
             template["dataValues"] = dict(data_values)
-        body = encode_multipart(template, parts, boundary)
+        body = multipart_body(template, parts, boundary)
         headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "Accept": "application/json"}
         return self._creation("instances", headers, body)
 
-    def _creation(self, path: str, headers: Mapping[str, str], body: bytes) -> Call[Instance]:
+    def _creation(self, path: str, headers: Mapping[str, str], body: bytes | MultipartBody) -> Call[Instance]:
         return Call(
             f"POST {path} of {_path(self.base)}",
             HttpRequest("POST", f"{self.base}/{path}", headers, body, SLOW_READ_TIMEOUT),
@@ -260,23 +268,19 @@ class App:
         return self.instance_url(instance_id, "data", element_id)
 
 
-def encode_multipart(template: Mapping[str, Any], parts: Sequence[Part], boundary: str) -> bytes:
-    """Encode a multipart creation: the template first, then a part per element, named by its data type."""
-    chunks = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="instance"\r\n'
-        f"Content-Type: application/json\r\n\r\n{json.dumps(template)}\r\n".encode()
-    ]
+def multipart_body(template: Mapping[str, Any], parts: Sequence[Part], boundary: str) -> MultipartBody:
+    """Put a multipart creation together: the template first, then a part per element, named by its data type."""
+    own = {"Content-Disposition": 'form-data; name="instance"', "Content-Type": "application/json"}
+    fields = [FormPart("instance", own, json.dumps(template).encode())]
     for part in parts:
         if not re.fullmatch(r"[\w.-]+", part.data_type):
             raise AltinnInputError(f"{part.data_type[:60]!r} cannot be a data type id: it has letters, digits, - and _")
         disposition = f'form-data; name="{part.data_type}"'
         if part.file_name:
             disposition += "; " + _file_name_parameters(part.file_name)
-        content_type = _checked_type(part.content_type)
-        head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\nContent-Type: {content_type}\r\n\r\n"
-        chunks += [head.encode("utf-8"), part.content, b"\r\n"]
-    chunks.append(f"--{boundary}--\r\n".encode())
-    return b"".join(chunks)
+        headers = {"Content-Disposition": disposition, "Content-Type": _checked_type(part.content_type)}
+        fields.append(FormPart(part.data_type, headers, part.content))
+    return MultipartBody(tuple(fields), boundary)
 
 
 def content_disposition(file_name: str) -> str:

@@ -73,7 +73,7 @@ class Document:
     @property
     def body(self) -> StreamBody:
         """The document as a request body."""
-        return StreamBody(self.open, self.size)
+        return StreamBody(self.open, self.size, self.sha256, self.label)
 
     def content(self) -> bytes:
         """Read the whole document; forms only, an attachment may have gigabytes."""

@@ -31,10 +31,34 @@ class StreamBody:
 
     :param open: gives a new binary stream, positioned at the start.
     :param length: number of bytes; the server refuses uploads without a known length.
+    :param sha256: hex digest that the bytes must have, or nothing: a file that has changed is not sent to its end.
+    :param label: what it is, for the log.
     """
 
     open: Callable[[], BinaryIO]
     length: int
+    sha256: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormPart:
+    """One part of a multipart body.
+
+    :param headers: as they are written, `Content-Disposition` among them.
+    """
+
+    name: str
+    headers: Mapping[str, str]
+    content: bytes | StreamBody = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MultipartBody:
+    """A multipart/form-data body whose parts are read while it is sent."""
+
+    parts: tuple[FormPart, ...]
+    boundary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +66,7 @@ class HttpRequest:
     """One HTTP request, independent of any HTTP library.
 
     :param url: absolute address with its query string.
-    :param body: bytes, a stream of known length, or nothing.
+    :param body: bytes, a stream of known length, parts of known lengths, or nothing.
     :param read_timeout: seconds without a byte of the answer after which the driver gives up.
     :param sink: where to write the body of a 2xx answer instead of keeping it in memory; called once per attempt.
     """
@@ -50,7 +74,7 @@ class HttpRequest:
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes | StreamBody | None = field(default=None, repr=False)
+    body: bytes | StreamBody | MultipartBody | None = field(default=None, repr=False)
     read_timeout: float = READ_TIMEOUT
     sink: Callable[[], BinaryIO] | None = None
 

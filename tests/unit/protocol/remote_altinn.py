@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from altinn.exceptions import AltinnNoAnswerError, AltinnNotSentError
-from altinn.protocol.wire import HttpRequest, HttpResponse
+from altinn.protocol.wire import HttpRequest, HttpResponse, StreamBody
 
 APP_BASE = "https://ttd.apps.example/ttd/basic"
 PLATFORM = "https://platform.example"
@@ -354,6 +354,7 @@ def _bytes_of(request: HttpRequest) -> bytes:
         return b""
     if isinstance(request.body, bytes):
         return request.body
+    assert isinstance(request.body, StreamBody)
     with request.body.open() as stream:
         return stream.read()
 
