@@ -137,6 +137,8 @@ def test_a_refusal_of_a_file_names_the_type_of_its_extension(
         ({"instanceOwner": {"partyId": 501337}}, 201, ""),
         ({"instanceOwner": {"username": "SophieDDG"}}, 201, ""),
         ({"instanceOwner": {"partyId": "no"}}, 404, "Failed to lookup party by partyId: no"),
+        ({"instanceOwner": {"partyId": "-1"}}, 404, "Object reference not set to an instance of an object."),
+        ({"instanceOwner": {"partyId": "9999999999"}}, 404, "too large or too small for an Int32"),
         ({"instanceOwner": {"username": "nobody"}}, 404, "Failed to lookup party by username: nobody"),
         ({"instanceOwner": {}}, 400, "You must populate instanceOwnerPartyId or InstanceOwner"),
         ({"instanceOwner": {"partyId": "501337"}, "dueBefore": "soon"}, 500, ""),

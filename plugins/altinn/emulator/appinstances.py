@@ -14,18 +14,17 @@ from altinn.emulator.instancetemplate import new_record
 from altinn.emulator.instantiation import (
     NO_OWNER,
     OWNER_KEYS,
-    bad,
     check_instantiation,
     check_open,
     check_parts,
     created,
-    find_party,
     read_request,
     store_part,
     template_owner,
 )
 from altinn.emulator.multipartbody import Part
 from altinn.emulator.parties import Party
+from altinn.emulator.partylookup import bad, find_party
 from altinn.emulator.requestbody import json_object, not_valid, sent_as_json, text_member
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.storageapi import no_label

@@ -19,7 +19,8 @@ from altinn.emulator.formcodec import FormError, read_json, read_xml, stored_xml
 from altinn.emulator.guards import Refused, check_creatable, forbidden
 from altinn.emulator.metadata import DataType
 from altinn.emulator.multipartbody import MultipartError, Part, split_parts
-from altinn.emulator.parties import ORGANISATION, PERSON, Party, Register
+from altinn.emulator.parties import ORGANISATION, PERSON, Party
+from altinn.emulator.partylookup import as_int, bad
 from altinn.emulator.routing import Ask
 from altinn.emulator.store import Record
 from altinn.emulator.uploads import stored_name
@@ -38,11 +39,6 @@ TWO_OWNERS = (
 )
 OWNER_KEYS = ("personNumber", "organisationNumber", "partyId", "externalIdentifier", "username")
 SUB_UNITS = ("BEDR", "AAFY")
-
-
-def bad(text: str, status: int = 400) -> Refused:
-    """Return a refusal with a JSON string as its body."""
-    return Refused(json_answer(text, status))
 
 
 def check_open(ask: Ask) -> None:
@@ -91,7 +87,7 @@ def template_owner(ask: Ask, template: Mapping[str, Any] | None) -> Mapping[str,
     :raises Refused: nobody is named, or twice.
     """
     query = ask.query.get("instanceownerpartyid")
-    if query is not None and not query.lstrip("-").isdigit():
+    if query is not None and as_int(query) is None:
         errors = {"instanceOwnerPartyId": [f"The value '{query}' is not valid."]}
         title = "One or more validation errors occurred."
         raise Refused(default_problem(400, JSON, title=title, errors=errors))
@@ -107,36 +103,6 @@ def template_owner(ask: Ask, template: Mapping[str, Any] | None) -> Mapping[str,
     if not owner or all(owner.get(key) is None for key in OWNER_KEYS):
         raise bad(NO_OWNER)
     return owner
-
-
-def find_party(ask: Ask, owner: Mapping[str, Any]) -> Party:
-    """Look up the party that is to own the instance.
-
-    :raises Refused: 404 with the text of a failed lookup.
-    """
-    register = ask.world.register
-    if owner.get("partyId") is not None:
-        value, key = str(owner["partyId"]), "partyId"
-        party = register.party(int(value)) if value.isdigit() else None
-        reason = "Object reference not set to an instance of an object."
-        if not value.isdigit():
-            reason = f"The input string '{value}' was not in a correct format."
-    else:
-        key, value, party = _numbered_party(register, owner)
-        reason = "404 - Not Found - "
-    if party is None:
-        raise bad(f"Cannot lookup party: Failed to lookup party by {key}: {value}. The exception was: {reason}", 404)
-    return party
-
-
-def _numbered_party(register: Register, owner: Mapping[str, Any]) -> tuple[str, str, Party | None]:
-    """Return by what the owner is named, its value and the party, None when nobody has it."""
-    key = next((k for k in ("personNumber", "organisationNumber", "username") if owner.get(k)), "organisationNumber")
-    value = str(owner.get(key) or "")
-    if key == "username":
-        user = register.user_named(value)
-        return key, value, register.party(user.party_id) if user else None
-    return key, value, register.person(value) if key == "personNumber" else register.organisation(value)
 
 
 def check_instantiation(ask: Ask, party: Party, data_values: Mapping[str, str]) -> None:

@@ -47,6 +47,13 @@ def _parser() -> argparse.ArgumentParser:
         default=8,
         help="version of the app library for apps whose folder does not say (default 8)",
     )
+    parser.add_argument(
+        "--workflow-wait",
+        type=float,
+        default=100.0,
+        metavar="SECONDS",
+        help="how long a version 9 app waits for its workflow engine; its other times shrink with it (default 100)",
+    )
     parser.add_argument("--clients", type=Path, metavar="FILE", help="JSON list of registered clients")
     parser.add_argument(
         "--authority-delay",
@@ -98,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             app_library=options.app_library,
             clients=_clients(options.clients),
             authority_delay=options.authority_delay,
+            workflow_wait=options.workflow_wait,
             scan_delay=options.scan_delay,
             lifetimes=Lifetimes.from_text(options.lifetimes),
         )
