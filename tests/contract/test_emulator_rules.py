@@ -384,3 +384,12 @@ def test_a_part_keeps_the_rules_of_its_data_type(
     assert (answer.status_code, says in answer.text) == (status, True)
     after = len(ids(user("GET", QUERY, params={"instanceOwner.partyId": "501337"})))
     assert after == before + (status == 201)
+
+
+def test_the_events_of_a_process_name_the_person_those_of_storage_do_not(user: Caller) -> None:
+    instance = user.create()
+    submit(user, instance)
+    events = user("GET", f"{QUERY}/{instance['id']}/events").json()["instanceEvents"]
+    named = {e["eventType"] for e in events if e["user"]["nationalIdentityNumber"] == "01039012345"}
+    unnamed = {e["eventType"] for e in events if e["user"]["nationalIdentityNumber"] is None}
+    assert (unnamed, "Submited" in named) == ({"Created"}, True)

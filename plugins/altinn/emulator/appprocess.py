@@ -174,7 +174,7 @@ def _prepare(ask: Ask, record: Record, task: Task, action: str | None) -> None:
     app = ask.application
     if action == "sign" and task.kind == "signing":
         ask.world.engine.sign(app, record, ask.principal, task)
-    elif action != "reject":
+    if action != "reject":
         _check_valid(ask, record, task.id)
     refusal = app.behaviour.before_next(CaseFile(ask.world, app, record["guid"]), task.id, action)
     if refusal is not None:

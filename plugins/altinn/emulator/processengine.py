@@ -196,7 +196,7 @@ class ProcessEngine:
         record["status"]["isArchived"], record["status"]["archived"] = True, now
         self.world.instances.save(record, self.writer(app, who))
         record_event(self.world.instances, record, END_EVENT, who, process=record["process"])
-        record_event(self.world.instances, record, "Submited", who)
+        record_event(self.world.instances, record, "Submited", who, process=record["process"])
         register_filing(self.world, app, record)
         if app.metadata.get("autoDeleteOnProcessEnd"):
             self.world.instances.delete(record, owner_principal(self.world, app), hard=True)
