@@ -18,7 +18,10 @@ class ProcessError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task with what Altinn's extensions say about it."""
+    """A task with what Altinn's extensions say about it.
+
+    :param signees_type: of a signing task, the data type of the list of who is to sign.
+    """
 
     id: str
     name: str | None
@@ -27,6 +30,7 @@ class Task:
     actions: tuple[tuple[str, str], ...]
     types_to_sign: tuple[str, ...]
     signature_type: str | None
+    signees_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ def _task(element: ElementTree.Element, service: bool) -> Task:
         raise ProcessError(f"process.bpmn: task {element.get('id')} has no altinn:taskType")
     actions = [(a.text.strip(), a.get("type", "processAction")) for a in _named(element, "action") if a.text]
     signature_types = _texts(element, "signatureDataType")
+    signees_types = _texts(element, "signeeStatesDataTypeId")
     return Task(
         id=element.get("id", ""),
         name=element.get("name"),
@@ -133,6 +138,7 @@ def _task(element: ElementTree.Element, service: bool) -> Task:
         actions=tuple(actions),
         types_to_sign=tuple(t for c in _named(element, "dataTypesToSign") for t in _texts(c, "dataType")),
         signature_type=signature_types[0] if signature_types else None,
+        signees_type=signees_types[0] if signees_types else None,
     )
 
 

@@ -174,6 +174,7 @@ class ProcessEngine:
         """Create the forms that a task's data types make by themselves."""
         if app.library == 9:
             self.world.instances.save(record, self.writer(app, who))
+        self.list_signees(app, record, task_id)
         present = {e["dataType"] for e in self.world.instances.elements(record["guid"])}
         for data_type in app.types.values():
             if not (data_type.auto_create and data_type.task_id == task_id) or data_type.id in present:
@@ -188,6 +189,18 @@ class ProcessEngine:
             )
             copy_fields(self.world, app, record, data_type.id, form)
             record_event(self.world.instances, record, "Created", who, data_id=element["id"])
+
+    def list_signees(self, app: AppFolder, record: Record, task_id: str) -> None:
+        """Store the list of who is to sign a task; nobody is named, for that is the app's own code."""
+        data_type = app.process.tasks[task_id].signees_type
+        present = {e["dataType"] for e in self.world.instances.elements(record["guid"])}
+        if data_type is None or data_type in present:
+            return
+        reference = {"value": task_id, "relation": GENERATED, "valueType": "Task"}
+        who = owner_principal(self.world, app)
+        self.world.instances.add_element(
+            record, data_type, b"[]", who, content_type="application/json", references=[reference]
+        )
 
     def commit_end(self, app: AppFolder, record: Record, who: Principal, end_event: str, action: str | None) -> None:
         """Write that the process has ended; the authority has the filing from now on."""
