@@ -2,7 +2,9 @@
 
     altinn check DOCUMENT --schema SCHEMA   is this document valid?          0 valid, 1 invalid, 2 could not be checked
     altinn connection --conn-id ID          does this connection log in?     0 yes, 1 no, 2 could not be tried
+    altinn doctor --conn-id ID              which link is broken?            0 none, 1 one is, 2 could not be started
     altinn login --conn-id ID               a person logs in                 0 done, 1 refused, 2 could not be started
+    altinn system-user ACTION --system ID   request, status, list            0 there is one, 1 not yet, 2 not asked
     altinn hash DOCUMENT...                 what is the SHA-256 of a file?   as receipts show it
     altinn periods REPORT --json            when is a report due?        its periods, deadlines and filing days
 
@@ -24,9 +26,11 @@ from altinn.exceptions import AltinnError
 COMMANDS = {
     "check": "altinn.commands.check_document",
     "connection": "altinn.commands.try_connection",
+    "doctor": "altinn.commands.ask_doctor",
     "hash": "altinn.commands.hash_files",
     "periods": "altinn.commands.list_periods",
     "login": "altinn.commands.log_in",
+    "system-user": "altinn.commands.system_user",
 }
 
 

@@ -50,6 +50,7 @@ _OPERATORS = (
     "check_documents",
     "delete_instance",
     "download_data",
+    "examine_connection",
     "instantiate",
     "plan_filing",
     "process_next",

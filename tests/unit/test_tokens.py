@@ -21,11 +21,10 @@ from altinn.exceptions import (
     AltinnNoAnswerError,
     AltinnUnavailableError,
 )
-from altinn.protocol.diagnosis import diagnose
 from altinn.protocol.environments import resolve_environment
 from altinn.protocol.settings import Settings, settings_from
 from altinn.protocol.tokens import TokenSet, cache_key, claims_of, expiry_of, login
-from altinn.protocol.wire import HttpResponse, NeedToken
+from altinn.protocol.wire import HttpResponse
 from tests.unit.login_samples import (
     HOST,
     NOW,
@@ -437,63 +436,3 @@ def test_the_key_is_a_digest() -> None:
     key = cache_key(idporten())
     assert len(key) == 64
     assert int(key, 16) >= 0
-
-
-# --- diagnosis
-
-
-SYSTEM_USER = {"type": "urn:altinn:systemuser", "systemuser_org": {"ID": "0192:974760673"}}
-
-
-def _diagnosed(script: Script, settings: Settings) -> tuple[bool, str]:
-    return script.run(diagnose(settings, lambda: NOW, _ids()))
-
-
-def test_a_working_connection_is_walked_to_the_end() -> None:
-    altinn = token(1800, {"authorization_details": [SYSTEM_USER]})
-    script = Script(granted(EXTERNAL, scope="altinn:instances.read"), answer(200, altinn))
-
-    works, text = _diagnosed(script, maskinporten())
-
-    assert works
-    assert text.splitlines() == [
-        f"environment: local, {HOST}",
-        "private key: ok, RSA with 2048 bits, key id 'key-1'",
-        "Maskinporten: ok, client 'client-1' was given altinn:instances.read",
-        "exchange at Altinn: ok, Altinn token for the system user of organisation 974760673, valid for 30 minutes",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("settings", "answers", "broken"),
-    [
-        (maskinporten(private_key="nonsense"), (), "private key: failed. private_key is neither PEM"),
-        (maskinporten(key_id=""), (), "private key: failed. key_id is missing"),
-        (maskinporten(), (answer(400, {"error": "invalid_scope"}),), "Maskinporten: failed. Maskinporten's token"),
-        (maskinporten(), (granted(EXTERNAL), answer(404)), "exchange at Altinn: failed. Altinn's token exchange"),
-        (_local(auth_mode="localtest", test_user_id=1), (answer(404),), "LocalTest: failed. LocalTest's user token"),
-    ],
-)
-def test_the_broken_link_is_named(settings: Settings, answers: tuple[HttpResponse, ...], broken: str) -> None:
-    works, text = _diagnosed(Script(*answers), settings)
-    assert not works
-    assert f"\n{broken}" in text
-
-
-def test_an_organisation_that_cannot_file_is_told_so() -> None:
-    altinn = token(1800, {"urn:altinn:orgNumber": "974760673"})
-    script = Script(granted(EXTERNAL), answer(200, altinn))
-    works, text = _diagnosed(script, maskinporten(on_behalf_of=""))
-    assert works
-    assert "organisation 974760673 without a system user (it can authenticate, but not file" in text
-
-
-def test_an_idporten_connection_is_tried_through_the_token_store_alone() -> None:
-    flow = diagnose(idporten(), lambda: NOW, _ids())
-    assert next(flow) == NeedToken()
-    assert flow.send("kept") == NeedToken(rejected="kept")
-    with pytest.raises(StopIteration) as stop:
-        flow.send(token(1200, {"urn:altinn:userid": "1337"}))
-    works, text = stop.value.value
-    assert works
-    assert "Altinn token for a person, valid for 20 minutes" in text

@@ -13,6 +13,7 @@ from altinn.emulator.answers import empty, json_answer, unhandled
 from altinn.emulator.appdata import add_data_routes
 from altinn.emulator.appdescription import add_description_routes
 from altinn.emulator.appinstances import add_instance_routes
+from altinn.emulator.appparties import add_party_routes
 from altinn.emulator.appprocess import add_process_routes
 from altinn.emulator.approutes import app_route
 from altinn.emulator.appuploads import add_upload_routes
@@ -47,6 +48,7 @@ def build_table() -> RouteTable:
     add_lock_routes(table)
     add_search_routes(table)
     add_description_routes(table)
+    add_party_routes(table)
     add_instance_routes(table)
     add_data_routes(table)
     add_upload_routes(table)

@@ -28,6 +28,8 @@ from altinn.transport import AwaitingDriver, BlockingDriver
 if TYPE_CHECKING:
     import requests
 
+    from altinn.doctor.examination import Question
+    from altinn.doctor.findings import Finding
     from altinn.person_login.login_place import LoginPlace
     from altinn.person_login.login_state import LoginState
     from altinn.person_login.oidc_login import OidcLogin
@@ -199,13 +201,33 @@ class AltinnHook(BaseHook):
         return f"{self.app(app_id).base}/#/instance/{instance_id}"
 
     def test_connection(self) -> tuple[bool, str]:
-        """Walk key, token and exchange; name the link that broke. Used by the connection form's Test button."""
-        from altinn.protocol.diagnosis import diagnose
+        """Walk the login and name the link that broke. Used by the connection form's Test button."""
+        from altinn.doctor.findings import as_text, nothing_failed
+
+        findings = self.examine()
+        return nothing_failed(findings), as_text(findings, short=True)
+
+    def examine(self, question: Question | None = None) -> list[Finding]:
+        """Have the doctor look at every link between this machine and a filing."""
+        from altinn.doctor.examination import Doctor
+        from altinn.doctor.findings import EDITOR, FAILED, Finding
 
         try:
-            return self.run(diagnose(self.settings))
+            settings = self.settings
+            return Doctor(settings, http_session(settings), token_store(settings)).examine(question)
         except AltinnError as exc:
-            return False, str(exc)
+            return [Finding("connection form", FAILED, str(exc), EDITOR, "the connection's form")]
+
+    def as_vendor(self) -> AltinnHook:
+        """Return a hook for the same client as the system vendor it belongs to: its token names no system user.
+
+        :raises AltinnInputError: the connection does not log in with Maskinporten.
+        """
+        from altinn.protocol.system_user_api import vendor_settings
+
+        vendor = AltinnHook(self.altinn_conn_id)
+        vendor.__dict__["settings"] = vendor_settings(self.settings)
+        return vendor
 
     @property
     def login_state(self) -> LoginState:

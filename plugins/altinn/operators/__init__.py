@@ -5,6 +5,7 @@ from __future__ import annotations
 from altinn.operators.check_documents import AltinnCheckDocumentOperator
 from altinn.operators.delete_instance import AltinnDeleteInstanceOperator
 from altinn.operators.download_data import AltinnDownloadDataOperator
+from altinn.operators.examine_connection import AltinnDoctorOperator
 from altinn.operators.instantiate import AltinnInstantiateMultipartOperator, AltinnInstantiateOperator
 from altinn.operators.plan_filing import AltinnPlanFilingOperator
 from altinn.operators.process_next import AltinnProcessNextOperator
@@ -14,6 +15,7 @@ from altinn.operators.validate import AltinnValidateOperator
 __all__ = [
     "AltinnCheckDocumentOperator",
     "AltinnDeleteInstanceOperator",
+    "AltinnDoctorOperator",
     "AltinnDownloadDataOperator",
     "AltinnInstantiateMultipartOperator",
     "AltinnInstantiateOperator",

@@ -88,6 +88,15 @@ class App:
             audience=None,
         )
 
+    def parties(self) -> Call[tuple[Mapping[str, Any], ...]]:
+        """`GET api/v1/parties`: whom a person may represent (PartiesController); system users have no such list."""
+        return Call(
+            f"GET parties of {_path(self.base)}",
+            HttpRequest("GET", f"{self.base}/api/v1/parties", _ACCEPT_JSON),
+            _objects,
+            harmless=True,
+        )
+
     def create(self, owner: InstanceOwner, data_values: Mapping[str, str]) -> Call[Instance]:
         """`POST instances` with a JSON template; `dataValues` are stored with the instance in one write."""
         template: dict[str, Any] = {"instanceOwner": owner.template()}
@@ -313,6 +322,11 @@ def _checked_type(content_type: str) -> str:
 
 def _path(base: str) -> str:
     return "/".join(base.rsplit("/", 2)[-2:])
+
+
+def _objects(response: HttpResponse) -> tuple[Mapping[str, Any], ...]:
+    listed = response.json()
+    return tuple(one for one in listed if isinstance(one, dict)) if isinstance(listed, list) else ()
 
 
 def _nothing(_: HttpResponse) -> None:

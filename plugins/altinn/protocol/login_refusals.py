@@ -24,6 +24,9 @@ _SYSTEM_USER_SIGNS = (
     "mp_30",
 )
 _NO_CLIENT_SIGNS = ("client not found", "unknown client", "invalid_client", "unauthorized_client")
+CLIENT, KEY, SCOPES, SYSTEM_USER, CLOCK = "client", "key", "scopes", "system user", "clock"
+"""The links of a login that a token endpoint can refuse."""
+
 _KEY = (
     "the key and key_id of the connection must be those registered with the client, and not expired there (a "
     "registered key lives for a year)"
@@ -77,6 +80,20 @@ def _hint(what: str, problem: Problem, settings: Settings) -> str:
     if settings.auth_mode == TOKEN_GENERATOR:
         return _generator_hint(problem)
     return _localtest_hint(problem, settings)
+
+
+def refused_link(problem: Problem) -> str:
+    """Return which link of the login a token endpoint's refusal means: one of the names above."""
+    said = _said(problem)
+    if any(sign in said for sign in _SYSTEM_USER_SIGNS):
+        return SYSTEM_USER
+    if "invalid_scope" in said:
+        return SCOPES
+    if "client not found" in said or "unknown client" in said or "unauthorized_client" in said:
+        return CLIENT
+    links = dict(zip((_KEY, _CLOCK), (KEY, CLOCK), strict=True))
+    found = next((hint for signs, hint in _GRANT_SIGNS if any(sign in said for sign in signs)), "")
+    return links.get(found, CLIENT)
 
 
 def _said(problem: Problem) -> str:

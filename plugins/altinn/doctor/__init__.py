@@ -1,0 +1,1 @@
+"""The doctor: walks everything between this machine and a filing, and names the link that is broken."""
