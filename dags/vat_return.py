@@ -4,9 +4,9 @@ Takes the return of one period as your accounting system wrote it, checks it aga
 it through Altinn, waits for the answer, and keeps the receipts.
 
 **A person has to log in.** For VAT, Skatteetaten wants the ID-porten login of a person with a signing role in the
-company; a system user (Maskinporten) is not accepted. So in production the connection `altinn_vat` must hold that
-person's refresh token (auth_mode `idporten`). Everything else runs by itself; without a valid login the first task
-that talks to Altinn fails, and nothing is filed.
+company; a system user (Maskinporten) is not accepted. So in production the connection `altinn_vat` logs in with
+auth_mode `idporten`. Everything else runs by itself: without a valid login the run waits at the task `login`, whose
+button leads to the page where that person logs in, and goes on when the login is there.
 
 Filing is safe to repeat: a second run for the same period finds what is filed and shows its receipt. A return that has
 changed since is refused; it needs a correction.
@@ -40,7 +40,7 @@ from altinn.operators import (
 )
 from altinn.retries import AltinnRetryPolicy
 from altinn.runs.trigger_form import filing_params
-from altinn.sensors import AltinnFeedbackSensor
+from altinn.sensors import AltinnFeedbackSensor, AltinnLoginSensor
 from altinn.timetables import vat_terms
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -103,15 +103,18 @@ with DAG(
     def period() -> dict[str, str]:
         """Say which period the run is about, and find the return.
 
-        :return: "period"; "label", which names the period's folder; "return_path".
+        :return: "period"; "label", which names the period's folder; "return_path"; "due", the legal deadline.
         """
+        from altinn.periods import vat_due_date
         from altinn.runs import resolve_period
 
         context = get_current_context()
-        params, name = context["params"], resolve_period(context, kinds=KINDS).name
+        params, found = context["params"], resolve_period(context, kinds=KINDS)
+        name = found.name
         path = params["return_path"].replace("{organisation_number}", str(params["organisation_number"]))
         label = name if params["kind"] == "main" else f"{name}-correction-{params['correction_number']}"
-        return {"period": name, "label": label, "return_path": path.replace("{period}", name)}
+        due = vat_due_date(found).isoformat()
+        return {"period": name, "label": label, "return_path": path.replace("{period}", name), "due": due}
 
     run: Any = period()
 
@@ -194,6 +197,12 @@ with DAG(
         "content_sha256": prepared["content_sha256"],
         **altinn,
     }
+    login = AltinnLoginSensor(
+        task_id="login",
+        altinn_conn_id="{{ params.altinn_conn_id }}",
+        deadline="{{ ti.xcom_pull(task_ids='period')['due'] }}",
+        poll_interval=5.0,
+    )
     plan = AltinnPlanFilingOperator(
         task_id="plan",
         dry_run="{{ params.dry_run }}",
@@ -298,6 +307,6 @@ with DAG(
         folder,
         "{{ ti.xcom_pull(task_ids='instantiate', key='altinn_delivered') }}",
     )
-    plan >> instantiate
+    login >> plan >> instantiate
     upload_envelope >> upload_return >> upload_attachments >> validate >> submit >> confirm
     confirm >> wait_for_feedback >> download_receipts >> done

@@ -25,6 +25,8 @@ INSTANCE_SCOPES = ["altinn:instances.read", "altinn:instances.write"]
 VAT_SCOPES = [*INSTANCE_SCOPES, "skatteetaten:mvameldinginnsending", "skatteetaten:mvameldingvalidering"]
 SYSTEM_CLIENT = "demo-maskinporten"
 PERSON_CLIENT = "demo-idporten"
+LOOPBACK_REDIRECT = "http://127.0.0.1:8471/callback"
+"""Where `altinn login` listens."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +39,22 @@ class DemoIdentity:
     refresh_token_file: Path
 
 
-def demo_identity(folder: RunFolder) -> DemoIdentity:
-    """Read or make the clients' keys, and write the registration that the emulator starts with."""
+def demo_identity(folder: RunFolder, airflow_url: str = "") -> DemoIdentity:
+    """Read or make the clients' keys, and write the registration that the emulator starts with.
+
+    :param airflow_url: Airflow's own address, to which ID-porten may send a browser back.
+    """
     identity = DemoIdentity(
         system=client_key(folder.secrets, SYSTEM_CLIENT),
         person=client_key(folder.secrets, PERSON_CLIENT),
         clients_file=folder.path / "clients.json",
         refresh_token_file=folder.secrets / "refresh_token",
     )
-    write_json(identity.clients_file, registrations(identity.system, identity.person))
+    write_json(identity.clients_file, registrations(identity.system, identity.person, airflow_url))
     return identity
 
 
-def registrations(system: ClientKey, person: ClientKey) -> list[dict[str, Any]]:
+def registrations(system: ClientKey, person: ClientKey, airflow_url: str = "") -> list[dict[str, Any]]:
     """Return the clients as Samarbeidsportalen would hold them: public keys, scopes and system users."""
     return [
         {
@@ -68,6 +73,7 @@ def registrations(system: ClientKey, person: ClientKey) -> list[dict[str, Any]]:
             "scopes": VAT_SCOPES,
             "org_number": VENDOR,
             "system_users": [],
+            "redirect_uris": [LOOPBACK_REDIRECT, *([f"{airflow_url}/altinn-login/callback"] if airflow_url else [])],
         },
     ]
 

@@ -93,7 +93,7 @@ class Stack:
             secrets=secrets,
         )
         migration = self._migrate(environment)
-        identity = demo_identity(self.folder)
+        identity = demo_identity(self.folder, f"http://{LOOPBACK}:{ports['airflow']}")
         self._launch("emulator", self._emulator_command(ports["emulator"], identity), base)
         if migration:
             self._finish(migration)
@@ -109,7 +109,7 @@ class Stack:
         """Log in to Airflow, let the test person log in to the emulator, and create the connections for both."""
         api = AirflowApi(Service("Airflow", endpoints.airflow))
         api.log_in(endpoints.username, endpoints.password)
-        identity = demo_identity(self.folder)
+        identity = demo_identity(self.folder, endpoints.airflow)
         log_in_person(Service("the Altinn emulator", endpoints.emulator), identity)
         for connection in connections(identity, endpoints.emulator):
             api.keep_connection(connection)

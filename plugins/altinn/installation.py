@@ -14,6 +14,8 @@ from altinn.protocol.keys import Signer
 from altinn.token_vault import Vault
 
 SECTION = "altinn"
+LOGIN_PREFIX = "/altinn-login"
+"""Where the login page hangs in Airflow's web server."""
 
 
 def option(name: str, fallback: str = "") -> str:
@@ -55,6 +57,19 @@ def own_vault() -> Vault | None:
 def login_page_is_on() -> bool:
     """Tell whether the api-server offers the page where people log in; on unless it is switched off."""
     return option("login_page", "True").lower() not in ("false", "no", "off", "0")
+
+
+def airflow_address() -> str:
+    """Return Airflow's own address, without a slash at the end; empty when it is not set."""
+    from airflow.sdk.configuration import conf
+
+    return str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+
+
+def login_page_address() -> str:
+    """Return the address of the page where people log in; empty when it is off or Airflow does not know its own."""
+    base = airflow_address()
+    return f"{base}{LOGIN_PREFIX}/" if base and login_page_is_on() else ""
 
 
 def _imported(name: str, target: str) -> Any:

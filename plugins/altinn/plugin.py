@@ -6,6 +6,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 from altinn.deadlines import StatutoryDeadline
 from altinn.links.instance_link import AltinnInstanceLink
+from altinn.links.login_link import AltinnLoginLink
 from altinn.timetables import PeriodTimetable
 from altinn.ui.login_mount import login_apps, login_views
 
@@ -18,4 +19,4 @@ class AltinnPlugin(AirflowPlugin):
     external_views = [*login_views()]
     timetables = [PeriodTimetable]
     deadline_references = [StatutoryDeadline]
-    operator_extra_links = [AltinnInstanceLink()]
+    operator_extra_links = [AltinnInstanceLink(), AltinnLoginLink()]

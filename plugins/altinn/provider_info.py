@@ -27,10 +27,10 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             {
                 "integration-name": name,
-                "python-modules": ["altinn.triggers.instance_trigger", "altinn.triggers.pause_trigger"],
+                "python-modules": _modules("triggers", ("instance_trigger", "login_trigger", "pause_trigger")),
             }
         ],
-        "extra-links": ["altinn.links.instance_link.AltinnInstanceLink"],
+        "extra-links": ["altinn.links.instance_link.AltinnInstanceLink", "altinn.links.login_link.AltinnLoginLink"],
         "cli": ["altinn.airflow_commands.commands"],
         "config": {"altinn": {"description": "How connections of type altinn log in.", "options": _options()}},
         "connection-types": [
@@ -45,7 +45,7 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
-_SENSORS = ("feedback_sensor", "process_sensor", "signature_sensor")
+_SENSORS = ("feedback_sensor", "login_sensor", "process_sensor", "signature_sensor")
 _OPERATORS = (
     "check_documents",
     "delete_instance",

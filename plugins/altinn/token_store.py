@@ -19,7 +19,7 @@ from altinn.exceptions import (
     AltinnLoginEndedError,
     AltinnLoginNeededError,
 )
-from altinn.protocol.login_refusals import LOG_IN_AGAIN
+from altinn.protocol.login_refusals import LOG_IN, LOG_IN_AGAIN
 from altinn.protocol.settings import ALTINN_TOKEN, IDPORTEN, Settings
 from altinn.protocol.tokens import TokenSet, cache_key, login
 from altinn.protocol.wire import Flow, HttpResponse, KeepRefreshToken, NeedToken
@@ -201,8 +201,8 @@ class TokenStore:
 def _check_usable(settings: Settings, kept: Kept) -> None:
     """Refuse what is known to be of no use, so that a person's wait asks nobody."""
     if kept.ended or not (kept.refresh_token or settings.refresh_token):
-        why = "the login of its person has ended" if kept.ended else "nobody has logged in"
-        raise AltinnLoginNeededError(f"connection '{settings.conn_id}': {why}: {LOG_IN_AGAIN}")
+        told = f"the login has ended: {LOG_IN_AGAIN}" if kept.ended else f"nobody has logged in: {LOG_IN}"
+        raise AltinnLoginNeededError(f"connection '{settings.conn_id}': {told}")
 
 
 def _interrupted(exc: AltinnLoginEndedError) -> AltinnLoginEndedError:

@@ -236,6 +236,22 @@ class AltinnHook(BaseHook):
 
         return login_state(self.settings, token_store(self.settings), time.time())
 
+    def use_login(self, settings: Settings, min_validity: float = 0.0) -> tuple[bool, str]:
+        """Use the login if there is one, and say how it stands; False when a person has to log in.
+
+        :param settings: the connection as it is now.
+        :param min_validity: seconds for which the token must still be valid.
+        """
+        from altinn.exceptions import AltinnLoginEndedError, AltinnLoginNeededError
+        from altinn.person_login.login_state import login_state
+
+        try:
+            self._token(settings, NeedToken(min_validity=min_validity))
+        except (AltinnLoginNeededError, AltinnLoginEndedError) as exc:
+            return False, str(exc)
+        now = time.time()
+        return True, login_state(settings, token_store(settings), now).text(now)
+
     def person_login(self) -> tuple[OidcLogin, LoginPlace]:
         """Return what logs a person in, and where the login will be kept.
 

@@ -11,7 +11,9 @@ from altinn.protocol.problems import TEMPORARY, problem_of
 from altinn.protocol.settings import IDPORTEN, LOCALTEST, MASKINPORTEN, TOKEN_GENERATOR, Settings
 from altinn.protocol.wire import HttpResponse
 
-LOG_IN_AGAIN = "the person has to log in again (altinn login, or Airflow's page Altinn logins)"
+_HOW = "(altinn login, or Airflow's page Altinn logins)"
+LOG_IN = f"a person has to log in {_HOW}"
+LOG_IN_AGAIN = f"the person has to log in again {_HOW}"
 
 _SYSTEM_USER_SIGNS = (
     "system user",

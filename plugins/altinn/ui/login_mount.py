@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
-PREFIX = "/altinn-login"
+from altinn.installation import LOGIN_PREFIX, airflow_address, login_page_is_on
 
 Scope = MutableMapping[str, Any]
 AsgiApp = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
@@ -24,8 +24,6 @@ class LoginMount:
         self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
         """Answer one request."""
-        from altinn.installation import login_page_is_on
-
         if scope["type"] == "http" and not login_page_is_on():
             await send({"type": "http.response.start", "status": 404, "headers": [(b"content-type", b"text/plain")]})
             await send({"type": "http.response.body", "body": b"The page is switched off: [altinn] login_page"})
@@ -43,7 +41,7 @@ class LoginMount:
 
 def login_apps() -> list[dict[str, Any]]:
     """Return the plugin's web application."""
-    return [{"app": LoginMount(), "url_prefix": PREFIX, "name": "Altinn logins"}]
+    return [{"app": LoginMount(), "url_prefix": LOGIN_PREFIX, "name": "Altinn logins"}]
 
 
 def login_views() -> list[dict[str, Any]]:
@@ -51,32 +49,17 @@ def login_views() -> list[dict[str, Any]]:
 
     It opens a page of its own: inside Airflow's frame, which is sandboxed, nobody could be sent to ID-porten.
     """
-    from altinn.installation import login_page_is_on
-
     if not login_page_is_on():
         return []
     return [
         {
             "name": "Altinn logins",
-            "href": f"{_base_path()}{PREFIX}/",
+            "href": f"{_base_path()}{LOGIN_PREFIX}/",
             "destination": "nav",
             "category": "admin",
         }
     ]
 
 
-def page_address() -> str:
-    """Return the page's address; empty when Airflow does not know its own, `[api] base_url`."""
-    base = base_url()
-    return f"{base}{PREFIX}/" if base else ""
-
-
-def base_url() -> str:
-    """Return Airflow's own address, without a slash at the end; empty when it is not set."""
-    from airflow.sdk.configuration import conf
-
-    return str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
-
-
 def _base_path() -> str:
-    return urlsplit(base_url()).path.rstrip("/")
+    return urlsplit(airflow_address()).path.rstrip("/")

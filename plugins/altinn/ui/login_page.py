@@ -26,11 +26,11 @@ from sqlalchemy import select
 
 from altinn.exceptions import AltinnError, AltinnLoginRefusedError
 from altinn.hooks.altinn_hook import AltinnHook
+from altinn.installation import LOGIN_PREFIX, airflow_address
 from altinn.person_login.login_state import BROKEN, NO_PERSON
 from altinn.person_login.oidc_login import PENDING_LIFETIME
 from altinn.ui.login_cookie import COOKIE, BegunLogin, LoginSeal
 from altinn.ui.login_html import Row, list_page, refusal_page
-from altinn.ui.login_mount import PREFIX, base_url
 
 log = logging.getLogger(__name__)
 router = APIRouter()
@@ -57,7 +57,9 @@ def show(user: GetUserDep, done: str = "") -> Response:
     rows = [_row(conn_id, user) for conn_id in _visible(user)]
     told = done if done in {row.conn_id for row in rows} else ""
     return HTMLResponse(
-        list_page(rows, begin=_own_path("/begin"), done=told, redirect_uri=f"{base_url()}{PREFIX}/callback"),
+        list_page(
+            rows, begin=_own_path("/begin"), done=told, redirect_uri=f"{airflow_address()}{LOGIN_PREFIX}/callback"
+        ),
         headers=HEADERS,
     )
 
@@ -70,7 +72,7 @@ def begin(request: Request, user: GetUserDep, conn_id: Annotated[str, Form()] = 
         _check_right(conn_id, user)
         login, place = AltinnHook(conn_id).person_login()
         place.check()
-        url, pending = login.begin(f"{_address()}{PREFIX}/callback")
+        url, pending = login.begin(f"{_address()}{LOGIN_PREFIX}/callback")
         sealed = _seal().seal(BegunLogin(str(user.get_id()), pending))
     except AltinnError as exc:
         return _refused(exc)
@@ -104,7 +106,7 @@ def callback(request: Request, user: GetUserDep) -> Response:
     except AltinnError as exc:
         return _forgotten(_refused(exc))
     log.info("Airflow user %s had %s log in for connection %s", user.get_name(), kept.person, conn_id)
-    target = f"{_address()}{PREFIX}/?done={quote(conn_id, safe='')}"
+    target = f"{_address()}{LOGIN_PREFIX}/?done={quote(conn_id, safe='')}"
     return _forgotten(RedirectResponse(target, status_code=303, headers=HEADERS))
 
 
@@ -164,11 +166,11 @@ def _seal() -> LoginSeal:
 
 def _address() -> str:
     """Return Airflow's own address, from its configuration: a request's Host header decides nothing here."""
-    found = base_url()
+    found = airflow_address()
     if not found:
         raise AltinnLoginRefusedError("Airflow does not know its own address: set [api] base_url")
     return found
 
 
 def _own_path(below: str) -> str:
-    return urlsplit(base_url()).path.rstrip("/") + PREFIX + below
+    return urlsplit(airflow_address()).path.rstrip("/") + LOGIN_PREFIX + below
