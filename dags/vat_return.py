@@ -307,6 +307,6 @@ with DAG(
         folder,
         "{{ ti.xcom_pull(task_ids='instantiate', key='altinn_delivered') }}",
     )
-    login >> plan >> instantiate
+    run >> login >> plan >> instantiate
     upload_envelope >> upload_return >> upload_attachments >> validate >> submit >> confirm
     confirm >> wait_for_feedback >> download_receipts >> done
