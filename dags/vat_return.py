@@ -20,7 +20,6 @@ schedule from `altinn.timetables`.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,14 +30,13 @@ from airflow.sdk import DAG, Param, get_current_context, task
 from altinn.authorities import skatteetaten_vat as vat
 from altinn.exceptions import Issue
 from altinn.operators import (
-    AltinnDownloadDataOperator,
+    AltinnCollectReceiptOperator,
     AltinnInstantiateOperator,
     AltinnPlanFilingOperator,
     AltinnProcessNextOperator,
     AltinnUploadDataOperator,
     AltinnValidateOperator,
 )
-from altinn.retries import AltinnRetryPolicy
 from altinn.runs.trigger_form import filing_params
 from altinn.sensors import AltinnFeedbackSensor, AltinnLoginSensor
 from altinn.timetables import vat_terms
@@ -226,87 +224,24 @@ with DAG(
 
     wait_for_feedback = AltinnFeedbackSensor(
         task_id="wait_for_feedback",
-        # A rejected return gets no receipt, but always a validation result.
-        receipt_types=[vat.VALIDATION_RESULT],
+        authority="skatteetaten_vat",
         poll_interval=2.0,
         max_poll_interval=900.0,
         **instance,
     )
-    download_receipts = AltinnDownloadDataOperator(
-        task_id="download_receipts",
-        data_types=list(vat.RECEIPT_TYPES),
+    receipt = AltinnCollectReceiptOperator(
+        task_id="receipt",
+        doc_md="Green means accepted: a rejected return fails here, with Skatteetaten's codes.",
+        authority="skatteetaten_vat",
         folder=f"{folder}/receipts",
-        missing_ok=True,
+        documents=uploaded,
+        validation=validate.output,
+        period=run["period"],
+        on_backfill="{{ params.on_backfill }}",
+        already_filed="{{ ti.xcom_pull(task_ids='instantiate', key='altinn_delivered') }}",
         **instance,
     )
 
-    @task(retries=4, retry_policy=AltinnRetryPolicy())
-    def receipt(
-        period: str,
-        instance_id: str,
-        documents: list[Any],
-        files: list[dict[str, Any]],
-        folder: str,
-        delivered_before: bool,
-    ) -> dict[str, Any]:
-        """Read the verdict, fail unless it is "accepted", and keep the receipt beside the files.
-
-        :raises AltinnRejectedError: Skatteetaten rejected the return; carries its codes.
-        """
-        from altinn.documents import storage_path
-        from altinn.exceptions import AltinnRejectedError, AltinnUnknownOutcomeError
-        from altinn.hooks.altinn_hook import AltinnHook
-        from altinn.protocol.identifiers import InstanceId
-        from altinn.protocol.outcome import who_confirmed
-
-        params = get_current_context()["params"]
-        hook = AltinnHook(params["altinn_conn_id"])
-        parsed = InstanceId.parse(instance_id)
-        found = hook.run(hook.session.perform(hook.storage.get_instance(parsed)))
-        confirmation = who_confirmed(hook.run(hook.session.perform(hook.storage.events(parsed))))
-        content = {file["data_type"]: storage_path(file["path"]).read_bytes() for file in files}
-
-        verdict = vat.verdict(found, vat.read_validation_result(content[vat.VALIDATION_RESULT]))
-        if verdict.state == "rejected":
-            raise AltinnRejectedError(f"{instance_id}: {verdict.reason}", [instance_id], verdict.codes)
-        if verdict.state != "accepted":
-            raise AltinnUnknownOutcomeError(f"{instance_id}: {verdict.reason}", [instance_id])
-
-        payment = vat.read_payment_information(content[vat.PAYMENT_INFORMATION])
-        shown = ("data_type", "file_name", "sha256", "size", "how")
-        filed = [{name: entry[name] for name in shown} for entries in documents for entry in entries]
-        kept_receipt = storage_path(folder) / "receipt.json"
-        if delivered_before and kept_receipt.exists():
-            # The first run's receipt knows what was sent; now only what Altinn keeps can be read.
-            before = json.loads(kept_receipt.read_text())
-            filed = before["documents"] if before["instance_id"] == instance_id else filed
-        result = {
-            "instance_id": instance_id,
-            "app": params["app"],
-            "period": period,
-            "organisation_number": params["organisation_number"],
-            "outcome": verdict.state,
-            "reason": verdict.reason,
-            "already_filed": bool(delivered_before),
-            "documents": filed,
-            "confirmed_by": confirmation.actor,
-            "confirmed_at": confirmation.created,
-            "payment": payment.as_json(),
-            "files": [file["path"] for file in files],
-            "receipt_dir": folder,
-            "instance_url": hook.instance_link(params["app"], parsed),
-        }
-        kept_receipt.write_text(json.dumps(result, indent=1, ensure_ascii=False))
-        return result
-
-    done = receipt(
-        run["period"],
-        instantiate.output,
-        uploaded,
-        download_receipts.output,
-        folder,
-        "{{ ti.xcom_pull(task_ids='instantiate', key='altinn_delivered') }}",
-    )
     run >> login >> plan >> instantiate
     upload_envelope >> upload_return >> upload_attachments >> validate >> submit >> confirm
-    confirm >> wait_for_feedback >> download_receipts >> done
+    confirm >> wait_for_feedback >> receipt

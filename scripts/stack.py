@@ -50,10 +50,20 @@ class Stack:
 
     :param folder: where all state is.
     :param console: told what happens.
+    :param dags: the folder with Airflow's DAGs.
+    :param settings: further settings of Airflow, named as its variables without their beginning.
     """
 
-    def __init__(self, folder: RunFolder, console: Console) -> None:
-        self.folder, self.console = folder, console
+    def __init__(
+        self,
+        folder: RunFolder,
+        console: Console,
+        dags: Path = PROJECT / "dags",
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.folder, self.console, self._dags = folder, console, dags
+        self._settings = {f"AIRFLOW__{name}": value for name, value in (settings or {}).items()}
+        self._environment: Mapping[str, str] = {}
         self._components: list[Component] = []
         self._mode = DEMO
 
@@ -87,19 +97,21 @@ class Stack:
         environment = airflow_environment(
             base,
             home=self.folder.airflow_home,
-            dags=PROJECT / "dags",
+            dags=self._dags,
             files=self.folder.files,
             port=ports["airflow"],
             secrets=secrets,
         )
+        environment |= self._settings
+        self._environment = environment
         migration = self._migrate(environment)
         identity = demo_identity(self.folder, f"http://{LOOPBACK}:{ports['airflow']}")
         self._launch("emulator", self._emulator_command(ports["emulator"], identity), base)
         if migration:
             self._finish(migration)
         self.console.step("Starting Airflow: API server, scheduler, DAG processor, triggerer")
-        for name, options in _SERVICES.items():
-            self._launch(name, [str(_BINARIES / "airflow"), name, *options], environment)
+        for name in _SERVICES:
+            self._launch_service(name)
         endpoints = self._endpoints(ports, secrets)
         self._await_emulator(endpoints)
         self._await_airflow(endpoints)
@@ -133,6 +145,31 @@ class Stack:
         for component in self._components:
             if not component.is_running():
                 raise CommandError(f"{component.name} has stopped by itself. {log_tail(Path(component.log))}")
+
+    def kill(self, name: str) -> None:
+        """Kill one component and all that it started at once, as a power cut would.
+
+        :raises CommandError: it would not die.
+        """
+        (component,) = [one for one in self._components if one.name == name]
+        for process in component.members():
+            process.kill()
+        if stop([component], grace=0.0):
+            raise CommandError(f"{name} did not die when it was killed")
+        self._components.remove(component)
+        self._write()
+
+    def relaunch(self, name: str) -> None:
+        """Start one of Airflow's processes again after `kill`; only in the command that called `start`."""
+        self._launch_service(name)
+
+    def component(self, name: str) -> Component:
+        """Return a running component by its name."""
+        (found,) = [one for one in self._components if one.name == name]
+        return found
+
+    def _launch_service(self, name: str) -> None:
+        self._launch(name, [str(_BINARIES / "airflow"), name, *_SERVICES[name]], self._environment)
 
     def stop(self) -> bool:
         """Stop everything that is known to run, and forget it.

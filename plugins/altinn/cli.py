@@ -7,6 +7,7 @@
     altinn system-user ACTION --system ID   request, status, list            0 there is one, 1 not yet, 2 not asked
     altinn hash DOCUMENT...                 what is the SHA-256 of a file?   as receipts show it
     altinn periods REPORT --json            when is a report due?        its periods, deadlines and filing days
+    altinn verify-receipt PATH              is this bundle whole, unchanged? 0 yes, 1 no, 2 no bundle there
 
 Results go to standard output, complaints to standard error.
 """
@@ -31,6 +32,7 @@ COMMANDS = {
     "periods": "altinn.commands.list_periods",
     "login": "altinn.commands.log_in",
     "system-user": "altinn.commands.system_user",
+    "verify-receipt": "altinn.commands.verify_receipt",
 }
 
 

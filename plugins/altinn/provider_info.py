@@ -48,14 +48,18 @@ def get_provider_info() -> dict[str, Any]:
 _SENSORS = ("feedback_sensor", "login_sensor", "process_sensor", "signature_sensor")
 _OPERATORS = (
     "check_documents",
+    "approval",
+    "collect_receipt",
     "delete_instance",
     "download_data",
     "examine_connection",
+    "find_instance",
     "instantiate",
     "plan_filing",
     "process_next",
     "upload_data",
     "validate",
+    "validate_at_authority",
 )
 
 

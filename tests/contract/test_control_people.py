@@ -89,6 +89,17 @@ def test_a_silent_authority_stays_silent(desk: Desk) -> None:
     assert desk.instance(path)["process"]["currentTask"]["altinnTaskType"] == "feedback"
 
 
+def test_an_authority_may_take_hours(desk: Desk) -> None:
+    path = desk.draft("ttd/basic-feedback")
+    desk.push(path, "write", "confirm")
+    assert desk.ask(path, "decide", outcome="rejected", codes=["R1: x"], after_seconds=3600).status_code == 200
+    for seconds, ended in ((3000, False), (700, True)):
+        clock = {"advance_seconds": seconds}
+        requests.post(f"{desk.base_url}/_emulator/clock", json=clock, timeout=10).raise_for_status()
+        assert bool(desk.instance(path)["process"]["ended"]) is ended
+    assert desk.instance(path)["status"]["substatus"]["description"] == "R1: x"
+
+
 def test_nobody_decides_about_what_was_not_received(desk: Desk) -> None:
     path = desk.draft("ttd/basic-feedback")
     assert desk.ask(path, "decide", outcome="accepted").status_code == 409

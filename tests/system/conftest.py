@@ -63,6 +63,9 @@ class MemorySupervisor:
         empty = dict.fromkeys(("host", "schema", "login", "password", "port", "extra"))
         return comms.ConnectionResult(**{**empty, "conn_id": message.conn_id, **found})
 
+    def _ValidateInletsAndOutlets(self, _message: Any) -> Any:
+        return comms.InactiveAssetsResult(inactive_assets=[])
+
     def _GetVariable(self, _message: Any) -> Any:
         return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND)
 

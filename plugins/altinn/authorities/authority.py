@@ -134,20 +134,21 @@ def _parents(path: str) -> list[str]:
 
 
 def period_reader(
-    authority: Authority, session: Session, app_of: Callable[[Instance], App]
+    authority: Authority, session: Session, app_of: Callable[[Instance], App], data_type: str = ""
 ) -> Callable[[Instance], Flow[str | None]]:
     """Return how to read the period of an instance that carries no stamp of ours, for `Filing.period_of`.
 
     What cannot be read has no known period, so that the filing stops instead of guessing.
+
+    :param data_type: which document tells the period, where the authority serves several forms.
     """
+    told_by = data_type or authority.period_type
 
     def read(instance: Instance) -> Flow[str | None]:
-        elements = instance.of_type(authority.period_type) if authority.period_type else ()
+        elements = instance.of_type(told_by) if told_by else ()
         if not elements:
             return None
-        call = app_of(instance).read_data(
-            instance.id, elements[0].id, accept="application/xml, text/xml;q=0.9, */*;q=0.1"
-        )
+        call = app_of(instance).read_data(instance.id, elements[0].id, accept="application/xml")
         try:
             answer = yield from session.perform(call)
             return authority.period_of(answer.body)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from altinn.authorities import brreg_accounts, skatteetaten_tax
 from altinn.authorities import skatteetaten_vat as vat
-from altinn.exceptions import AltinnError
+from altinn.authorities.authority import Authority
+from altinn.exceptions import AltinnError, AltinnInputError
 from altinn.protocol.app_api import App
 from altinn.protocol.filing import PeriodReader
 from altinn.protocol.model import Instance
@@ -25,8 +27,27 @@ def _vat_period(data_type: str, content: bytes) -> str:
     return read(content).period.name
 
 
+def _period_by(authority: Authority) -> PeriodOfForm:
+    """Return how an authority reads the period; what it cannot tell is an error here."""
+
+    def read(data_type: str, content: bytes) -> str:
+        period = authority.period_of(content)
+        if period is None:
+            raise AltinnInputError(f"the {data_type} names no period")
+        return period
+
+    return read
+
+
 READERS: dict[str, tuple[tuple[str, ...], PeriodOfForm]] = dict.fromkeys(
     vat.APP_IDS.values(), ((vat.RETURN, vat.ENVELOPE), _vat_period)
+)
+READERS.update(
+    {
+        app: ((authority.period_type,), _period_by(authority))
+        for authority in (brreg_accounts.AUTHORITY, skatteetaten_tax.AUTHORITY)
+        for app in authority.app_ids.values()
+    }
 )
 """For each app the data types that name the period, the most telling first, and how to read them."""
 
@@ -41,7 +62,9 @@ def period_reader(app_id: str, session: Session, app: App) -> PeriodReader | Non
     def period_of(instance: Instance) -> Flow[str | None]:
         for data_type in data_types:
             for element in instance.of_type(data_type):
-                answer = yield from session.perform(app.read_data(instance.id, element.id))
+                # Asked for anything, an app shows a form as JSON.
+                call = app.read_data(instance.id, element.id, accept="application/xml")
+                answer = yield from session.perform(call)
                 try:
                     return read(data_type, answer.body).upper()
                 except AltinnError:

@@ -31,6 +31,14 @@ _RULE = AcceptanceRule("receipt", (FEEDBACK,))
 _GOOD, _BAD = "validertOK", "validertMedFeil"
 
 
+def app_form(income_year: int | str, *, audited: bool = False) -> bytes:
+    """Return the app's form: the income year, and whether the auditor confirms first."""
+    return (
+        f"<skattemeldingApp><inntektsaar>{int(income_year)}</inntektsaar>"
+        f"<skalBekreftesAvRevisor>{str(bool(audited)).lower()}</skalBekreftesAvRevisor></skattemeldingApp>"
+    ).encode()
+
+
 class CompanyTaxReturn(Authority):
     """The tax return and business specification of a company."""
 

@@ -2,7 +2,8 @@
 
 Under `/_emulator/instances/{party}/{guid}/`, which no real server has:
 
-    POST decide {"outcome": "accepted" | "rejected" | "silent", "codes": ["R061: …"]}   the authority
+    POST decide {"outcome": "accepted" | "rejected" | "silent", "codes": ["R061: …"]}   the authority; at once, or after
+                so many simulated seconds ("after_seconds")
     POST act    {"action": "confirm" | "sign" | "reject" | …, "person": 1337}            a person at the keyboard
     POST scan   {"result": "Clean" | "Infected" | "Pending", "element": id or nothing}   the virus scanner
 """
@@ -17,11 +18,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from altinn.emulator.appprocess import put_next
-from altinn.emulator.casefile import CaseFile
 from altinn.emulator.guards import Refused
 from altinn.emulator.routing import Ask
 from altinn.emulator.store import Record
-from altinn.emulator.world import SCAN, World
+from altinn.emulator.world import DECIDE, SCAN, World
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -88,10 +88,14 @@ async def _decide(world: World, _request: Request, record: Record, wanted: dict[
         raise CannotDoError("codes must be a list of texts")
     if world.store.filing(record["guid"]) is None:
         raise CannotDoError("the authority has not received this instance: it must be in feedback or ended", 409)
+    after = wanted.get("after_seconds", 0)
+    if not isinstance(after, int | float) or after < 0:
+        raise CannotDoError("after_seconds must be a number from 0 on")
     world.store.drop_due(record["guid"], keep=SCAN)
     if outcome != SILENT:
-        app = world.apps[record["appId"].lower()]
-        app.behaviour.decide(CaseFile(world, app, record["guid"]), outcome == ACCEPTED, tuple(codes))
+        what = f"{DECIDE}{json.dumps([outcome == ACCEPTED, codes])}"
+        world.store.add_due(record["guid"], what, world.clock.seconds() + after)
+        world.run_due()
     return JSONResponse({"instance": record["id"], "outcome": outcome})
 
 

@@ -29,6 +29,7 @@ from altinn.emulator.knownpaths import known_method, known_path
 from altinn.emulator.lockapi import add_lock_routes
 from altinn.emulator.overview import overview_routes
 from altinn.emulator.routing import Ask, Endpoint, RouteTable, lower_query
+from altinn.emulator.skatteetaten.vat_validation_service import validation_routes
 from altinn.emulator.storageapi import add_storage_routes
 from altinn.emulator.storagesearch import add_search_routes
 from altinn.emulator.world import World
@@ -152,6 +153,7 @@ def build_service(world: World) -> FaultLayer:
         *identity_routes(world.identity),
         *control_routes(world),
         *people_routes(world),
+        *validation_routes(world),
         *overview_routes(world),
         Route("/{path:path}", Dispatcher(world).respond, methods=METHODS),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import random
 import re
 import uuid
@@ -38,6 +39,7 @@ OWN_APPS = Path(__file__).parent / "apps"
 WORKFLOW_OWNER = "991825827"
 INSTANCE_PATH = re.compile(r"(?<=/instances/)\d+/[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}")
 SCAN = "virus-scan:"
+DECIDE = "decide:"
 PAUSE_STEP = 0.05
 EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 
@@ -193,6 +195,9 @@ class World:
             app = self.apps[record["appId"].lower()]
             if what.startswith(SCAN):
                 self.scanned(guid, what.removeprefix(SCAN))
+            elif what.startswith(DECIDE):
+                accepted, codes = json.loads(what.removeprefix(DECIDE))
+                app.behaviour.decide(CaseFile(self, app, guid), accepted, codes)
             else:
                 app.behaviour.on_due(CaseFile(self, app, guid), what)
         self.store.commit()

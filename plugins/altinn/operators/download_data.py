@@ -12,6 +12,7 @@ from altinn.operators.altinn_operator import AltinnInstanceOperator
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
+    from altinn.hooks.altinn_hook import AltinnHook
     from altinn.protocol.identifiers import InstanceId
     from altinn.protocol.model import DataElement
 
@@ -64,38 +65,53 @@ class AltinnDownloadDataOperator(AltinnInstanceOperator):
                 raise AltinnNotFoundError(
                     f"download of {data_type} from {instance_id}", Problem(404), f"the instance has: {there}"
                 )
-            files += [self._fetch(instance_id, element, _free_name(element, taken), folder) for element in elements]
+            files += [
+                fetch_element(self.hook, self.app, instance_id, element, free_name(element, taken), folder, self.accept)
+                for element in elements
+            ]
         return files
 
-    def _fetch(
-        self, instance_id: InstanceId, element: DataElement, name: str, folder: ObjectStoragePath
-    ) -> dict[str, str | int]:
-        target, partial = folder / name, folder / f".{name}.partial"
-        sinks: list[HashedFile] = []
 
-        def sink() -> BinaryIO:
-            sinks.append(HashedFile(opened(partial, "wb")))
-            return cast("BinaryIO", sinks[-1])
+def fetch_element(
+    hook: AltinnHook,
+    app: str,
+    instance_id: InstanceId,
+    element: DataElement,
+    name: str,
+    folder: ObjectStoragePath,
+    accept: str = "*/*",
+) -> dict[str, str | int]:
+    """Download one element into a folder, under a temporary name until it is whole.
 
-        call = self.hook.app(self.app).read_data(instance_id, element.id, accept=self.accept, sink=sink)
-        self.hook.run(self.hook.session.perform(call))
-        if not sinks[-1].size:
-            raise AltinnAnswerError(f"{element.data_type} {element.id} of {instance_id} came back empty")
-        partial.replace(target)
-        size, digest = sinks[-1].size, sinks[-1].sha256.hexdigest()
-        self.log.info("%s: %s bytes to %s, SHA-256 %s", element.data_type, size, target, digest)
-        return {
-            "data_type": element.data_type,
-            "file_name": name,
-            "path": str(target),
-            "size": size,
-            "sha256": digest,
-            "element_id": element.id,
-            "content_type": element.content_type,
-        }
+    :param name: the file's name there.
+    :return: {"data_type", "file_name", "path", "size", "sha256", "element_id", "content_type"}.
+    """
+    target, partial = folder / name, folder / f".{name}.partial"
+    sinks: list[HashedFile] = []
+
+    def sink() -> BinaryIO:
+        sinks.append(HashedFile(opened(partial, "wb")))
+        return cast("BinaryIO", sinks[-1])
+
+    call = hook.app(app).read_data(instance_id, element.id, accept=accept, sink=sink)
+    hook.run(hook.session.perform(call))
+    if not sinks[-1].size:
+        raise AltinnAnswerError(f"{element.data_type} {element.id} of {instance_id} came back empty")
+    partial.replace(target)
+    size, digest = sinks[-1].size, sinks[-1].sha256.hexdigest()
+    hook.log.info("%s: %s bytes to %s, SHA-256 %s", element.data_type, size, target, digest)
+    return {
+        "data_type": element.data_type,
+        "file_name": name,
+        "path": str(target),
+        "size": size,
+        "sha256": digest,
+        "element_id": element.id,
+        "content_type": element.content_type,
+    }
 
 
-def _free_name(element: DataElement, taken: set[str]) -> str:
+def free_name(element: DataElement, taken: set[str]) -> str:
     """Return a plain file name that no other file of this task has, whatever file systems make of case."""
     plain = safe_file_name(element.file_name, f"{element.data_type}{_extension(element.content_type)}")
     name, number = plain, 1

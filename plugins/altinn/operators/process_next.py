@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from altinn.authorities.period_readers import period_reader
 from altinn.exceptions import AltinnInputError
 from altinn.operators.altinn_operator import AltinnPatientInstanceOperator
+from altinn.operators.approval_check import check_approval
 from altinn.protocol.advance import Advance
 from altinn.protocol.manifest import ExpectedElement, Manifest
 from altinn.protocol.submission import Submission
@@ -41,7 +42,9 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
     :param action: the action to name; by default the one of the task's type (data: write, confirmation: confirm,
         signing: sign).
     :param documents: what the upload tasks returned; the push is refused when the instance holds something else.
-    :param approved: what an approval task returned; needed when the draft was made to be approved by a person.
+    :param approved: what an approval task of this run returned. When given, the push is refused unless a person has
+        approved exactly `documents`, also when this task alone is cleared. Needed when the draft was made to be
+        approved by a person.
     :param on_foreign: "fail" stops when somebody else made an instance of this period meanwhile, "ignore" goes on.
     :param fence: "instance_lock" holds Storage's lock during the last look. Altinn made it for apps; use it only
         where the platform lets you.
@@ -81,12 +84,16 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         self.approved = approved
         self.on_foreign = on_foreign
         self.fence = fence
+        # What was given may render to nothing, when the approval task has no answer: that is no approval.
+        self.needs_approval = approved is not None
         self.lock_wait = lock_wait
 
     def act(self, context: Context, living: LivingTry, waited: float) -> dict[str, Any]:
         """Push once and return where the instance is."""
         self._check_arguments()
         instance_id = self._draft = self.checked_instance_id(context)
+        if self.needs_approval:
+            check_approval(self.approved, self.documents)
         record = self.ledger_of(context, instance_id=str(instance_id)).record
         done = self.hook.run(self._submission(instance_id, living, waited, record).run())
         return {

@@ -14,7 +14,7 @@ class AltinnSignatureSensor(AltinnWaitingSensor):
 
     The task's button leads to the exact instance, for as long as it waits and afterwards. A refusal, which leads the
     instance back to its data task, fails the task at once. The other arguments are those of AltinnWaitingSensor;
-    reminders that count back from the legal deadline are `altinn.deadlines.signature_reminder.reminders()`.
+    reminders that count back from the legal deadline are `altinn.reminders.reminders()`.
 
     :param from_task: the step's task, by element id or type.
     """

@@ -99,6 +99,20 @@ def refused_return(errors: Sequence[str]) -> str:
     return _document(root).decode("utf-8")
 
 
+def judged_return(status: str, found: Sequence[Deviation]) -> str:
+    """Write the validation service's answer about a return that keeps its schema."""
+    root = Element("valideringsresultat")
+    _add(root, "status", {NONE: "GYLDIG_SKATTEMELDING"}.get(status, status.replace(" ", "_").upper()))
+    for deviation in found:
+        entry = SubElement(root, "valideringsfeil")
+        _add(entry, "stiTilFeil", f"//{deviation.where}")
+        detail = SubElement(entry, "valideringsDetaljer")
+        _add(detail, "feilmelding", deviation.reason)
+        _add(detail, "alvorlighetsgrad", status.replace(" ", "_").upper())
+        _add(detail, "avvikKode", deviation.code)
+    return _document(root).decode("utf-8")
+
+
 def _add(parent: Element, name: str, text: str) -> None:
     SubElement(parent, name).text = text
 

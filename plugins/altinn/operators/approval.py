@@ -1,0 +1,86 @@
+"""A person approves before the step that cannot be taken back, and the push holds to what was approved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+from altinn.operators.approval_check import approved_sha256, flat_documents
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+SHOWN_KEY = "altinn_approval_shown"
+
+
+class AltinnApprovalOperator(ApprovalOperator):
+    """Ask a person to approve a filing, showing what will be filed and its hash; takes no worker slot meanwhile.
+
+    A rejection fails the task, and with it the run: a run whose filing was refused must not look green. The answer
+    carries the hash that was shown; AltinnProcessNextOperator (`approved=`) refuses to push anything else.
+
+    :param documents: what the upload tasks returned.
+    :param filing: what else the person should see, label and text.
+    :param response_timeout: how long to wait; without an answer the task fails.
+    :return: {"chosen_options", "params_input", "responded_at", "responded_by_user", "content_sha256"}.
+    """
+
+    template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "documents", "filing")
+    template_fields_renderers = {"documents": "json", "filing": "json"}
+
+    def __init__(
+        self,
+        *,
+        documents: Sequence[Any],
+        filing: Mapping[str, Any] | None = None,
+        subject: str = "Approve this filing?",
+        response_timeout: timedelta | None = timedelta(days=14),
+        fail_on_reject: bool = True,
+        retries: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            subject=subject, response_timeout=response_timeout, fail_on_reject=fail_on_reject, retries=retries, **kwargs
+        )
+        self.documents = documents
+        self.filing = filing
+
+    def execute(self, context: Context) -> None:
+        """Show what will be filed, remember its hash, and wait."""
+        documents = flat_documents(self.documents)
+        digest = approved_sha256(documents)
+        context["task_state_store"].set(SHOWN_KEY, digest)
+        self.body = _body(dict(self.filing or {}), documents, digest, str(self.body or ""))
+        super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer together with the hash that was shown when it was asked for.
+
+        :raises HITLRejectException: the person rejected.
+        """
+        answer = dict(super().execute_complete(context, event))
+        answered_at: Any = answer.get("responded_at")
+        return {
+            **answer,
+            "responded_at": answered_at.isoformat() if hasattr(answered_at, "isoformat") else answered_at,
+            "content_sha256": context["task_state_store"].get(SHOWN_KEY),
+        }
+
+
+def _body(filing: Mapping[str, Any], documents: Sequence[Mapping[str, Any]], digest: str, more: str) -> str:
+    """Write the page's text as Markdown; what comes from file names cannot break out of its cell."""
+    lines = [f"**{_cell(label)}**: {_cell(text)}  " for label, text in filing.items() if text not in (None, "")]
+    lines += ["", "| document | file | bytes | SHA-256 |", "|---|---|---|---|"]
+    lines += [
+        f"| {_cell(d['data_type'])} | {_cell(d.get('file_name'))} | {d.get('size', '')} | `{_cell(d['sha256'])}` |"
+        for d in documents
+    ]
+    lines += ["", f"SHA-256 over all: `{digest}`", "", "Approving lets the next task file it; that cannot be undone."]
+    return "\n".join([*lines, "", more] if more else lines)
+
+
+def _cell(text: object) -> str:
+    return "".join(char if char.isprintable() and char not in "|`<>[]" else " " for char in str(text))[:200]

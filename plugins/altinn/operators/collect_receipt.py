@@ -1,0 +1,207 @@
+"""Read the authority's verdict, and keep the proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.exceptions import AirflowSkipException
+
+from altinn.authorities.authority import Authority, load_authority
+from altinn.documents import opened, storage_path
+from altinn.operators.altinn_operator import AltinnInstanceOperator
+from altinn.operators.receipt_bundle import ReceiptBundle, receipts_in
+from altinn.protocol.outcome import ACCEPTED, REJECTED, Outcome
+from altinn.runs import FILE_MISSING, RunRules
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, ObjectStoragePath
+
+    from altinn.evidence import Bundle
+    from altinn.protocol.model import Instance
+
+ACCEPTANCES = "altinn_acceptances"
+"""Name of the asset alias through which acceptances are announced."""
+
+ACCEPTED_ASSET = Asset("altinn_accepted")
+"""What a DAG schedules on to start when a report has been accepted."""
+
+_SHOWN = ("data_type", "file_name", "sha256", "size", "how")
+
+
+def mark_announced(context: Context) -> None:
+    """Remember, once the task has succeeded, that this filing's acceptance was announced."""
+    receipt = context["ti"].xcom_pull(task_ids=context["ti"].task_id, map_indexes=context["ti"].map_index)
+    if isinstance(receipt, Mapping) and receipt.get("bundle"):
+        with opened(_marker(storage_path(str(receipt["bundle"]))), "wb") as stream:
+            stream.write(f"{receipt['manifest_sha256']}\n".encode())
+
+
+class AltinnCollectReceiptOperator(AltinnInstanceOperator):
+    """Fail unless the authority has accepted the report, and write the receipt bundle, also of a rejection.
+
+    Only reads in Altinn, so it is safe to retry. A bundle that is whole stays as it is, so that the first run's record
+    of what was sent outlives later runs.
+
+    An accepted report fires an event of the asset `altinn_accepted`, once for each filing: a later run that finds the
+    same filing fires none. If the worker dies between its success and the note of it, the event may fire once more;
+    whoever starts something from it takes `instance_id` as the key. The event's `extra` holds instance_id, app,
+    organisation_number, period, outcome, bundle, manifest_sha256, and the authority's results (payment …).
+
+    :param authority: the report's authority; see `load_authority`.
+    :param folder: where bundles lie; each gets a folder of its own there, named by the instance.
+    :param documents: what the upload tasks returned: what was sent.
+    :param validation: what the validate task returned.
+    :param period: the period's name; by default the one stamped into the instance.
+    :param already_filed: whether the instance had been delivered before this run: the instantiate task's XCom
+        `altinn_delivered`.
+    :param show_person_numbers: keep person numbers in process.json and events.json instead of masking them.
+    :param dry_run: skip this task, because nothing was filed.
+    :param on_backfill: "verify_only" ends this task of a backfill's run as skipped, with its outcome named.
+    :param accepted_asset: the asset whose event is fired; None for no event.
+    :return: {"instance_id", "app", "period", "organisation_number", "outcome", "reason", "codes", "already_filed",
+        "documents", "confirmed_by", "confirmed_at", "files", "bundle", "receipt_dir", "manifest_sha256",
+        "instance_url"} and the authority's results by their names, which are XComs of their own as well.
+    """
+
+    template_fields: Sequence[str] = (
+        *AltinnInstanceOperator.template_fields,
+        "folder",
+        "documents",
+        "validation",
+        "period",
+        "already_filed",
+        "is_dry_run",
+        "on_backfill",
+    )
+    template_fields_renderers = {"documents": "json", "validation": "json"}
+
+    def __init__(
+        self,
+        *,
+        authority: str | Mapping[str, Any] | Authority,
+        folder: str,
+        documents: Sequence[Any] | None = None,
+        validation: Sequence[Any] | None = None,
+        period: str | None = None,
+        already_filed: bool | str = False,
+        show_person_numbers: bool = False,
+        dry_run: bool | str = False,
+        on_backfill: str = FILE_MISSING,
+        accepted_asset: Asset | None = ACCEPTED_ASSET,
+        outlets: Sequence[Any] = (AssetAlias(ACCEPTANCES),),
+        on_success_callback: Any = mark_announced,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(outlets=list(outlets), on_success_callback=on_success_callback, **kwargs)
+        self.authority = authority
+        self.folder = folder
+        self.documents = documents
+        self.validation = validation
+        self.period = period
+        self.already_filed = already_filed
+        self.show_person_numbers = show_person_numbers
+        self.is_dry_run = dry_run  # BaseOperator has a method dry_run
+        self.on_backfill = on_backfill
+        self.accepted_asset = accepted_asset
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read, keep, and return the receipt of an accepted report.
+
+        :raises AltinnRejectedError: the authority rejected the report; carries its codes. The bundle is written.
+        :raises AltinnUnknownOutcomeError: it is neither accepted nor rejected.
+        """
+        rules = RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill)
+        if rules.dry_run:
+            raise AirflowSkipException("dry run: nothing was filed, so there is nothing to accept")
+        authority = load_authority(self.authority)
+        instance_id = self.checked_instance_id(context)
+        instance = self.hook.run(self.hook.session.perform(self.hook.storage.get_instance(instance_id)))
+        folder = storage_path(self.folder) / instance_id.guid
+        bundle = ReceiptBundle(self.hook, self.app, folder, self.show_person_numbers, self.report)
+        kept = bundle.whole(instance)
+        files = bundle.fetch(authority, instance) if kept is None else receipts_in(kept, folder)
+        contents = {str(file["data_type"]): _content(file) for file in reversed(files)}
+        outcome = authority.verdict(instance, contents)
+        self.report(f"{instance_id}: {outcome.state}: {outcome.reason}")
+        if outcome.state not in (ACCEPTED, REJECTED):
+            outcome.require_accepted(instance_id)
+        if kept is None or kept.manifest.get("outcome") != outcome.state:
+            kept = bundle.write(
+                instance,
+                outcome,
+                files,
+                documents=self.documents,
+                validation=self.validation,
+                period=self._period(instance),
+            )
+        outcome.require_accepted(instance_id)
+        results = authority.results(contents)
+        receipt = self._receipt(kept, instance, outcome, folder, files) | results
+        for name, value in results.items():
+            context["ti"].xcom_push(name, value)
+        if rules.verify_only:
+            context["ti"].xcom_push("altinn_verified", receipt)
+            raise AirflowSkipException(f"verify only: {instance_id} is {outcome.state} ({outcome.reason})")
+        self._announce(context, receipt, folder, results)
+        return receipt
+
+    def _period(self, instance: Instance) -> str:
+        return str(self.period or instance.stamps.get("filingperiod", ""))
+
+    def _receipt(
+        self,
+        bundle: Bundle,
+        instance: Instance,
+        outcome: Outcome,
+        folder: ObjectStoragePath,
+        files: Sequence[Mapping[str, Any]],
+    ) -> dict[str, Any]:
+        with opened(folder / "documents.json", "rb") as stream:
+            sent = json.loads(stream.read())["sent"]
+        return {
+            "instance_id": str(instance.id),
+            "app": self.app,
+            "period": self._period(instance),
+            "organisation_number": instance.organisation_number,
+            "outcome": outcome.state,
+            "reason": outcome.reason,
+            "codes": list(outcome.codes),
+            "already_filed": str(self.already_filed).strip().lower() == "true",
+            "documents": [{name: entry.get(name) for name in _SHOWN} for entry in sent],
+            "confirmed_by": bundle.manifest.get("confirmed_by", ""),
+            "confirmed_at": bundle.manifest.get("confirmed_at", ""),
+            "files": [str(file["path"]) for file in files],
+            "bundle": str(folder),
+            "receipt_dir": str(folder),
+            "manifest_sha256": bundle.sha256,
+            "instance_url": self.hook.instance_link(self.app, instance.id),
+        }
+
+    def _announce(
+        self, context: Context, receipt: Mapping[str, Any], folder: ObjectStoragePath, results: Mapping[str, Any]
+    ) -> None:
+        if self.accepted_asset is None:
+            return
+        if _marker(folder).exists():
+            self.report(f"{receipt['instance_id']} was announced by an earlier run: no event")
+            return
+        told = ("instance_id", "app", "organisation_number", "period", "outcome", "bundle", "manifest_sha256")
+        extra = {name: receipt[name] for name in told} | dict(results)
+        events = context["outlet_events"]
+        for outlet in self.outlets:
+            if isinstance(outlet, AssetAlias):
+                events[outlet].add(self.accepted_asset, extra=extra)
+
+
+def _marker(folder: ObjectStoragePath) -> ObjectStoragePath:
+    """Return where it is noted, beside the bundle, that its acceptance was announced."""
+    marker: ObjectStoragePath = folder.parent / f"{folder.name}.announced"
+    return marker
+
+
+def _content(file: Mapping[str, Any]) -> bytes:
+    with opened(storage_path(str(file["path"])), "rb") as stream:
+        return stream.read()

@@ -1,0 +1,139 @@
+"""Find the instance that the authority has made for a company and a period."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from altinn.authorities.authority import Authority, load_authority, period_reader
+from altinn.exceptions import AltinnAmbiguousError, AltinnFilingError, AltinnInputError, AltinnUnknownOutcomeError
+from altinn.operators.altinn_operator import AltinnOperator
+from altinn.protocol.filing import is_delivered
+from altinn.protocol.identifiers import AppId, InstanceOwner
+from altinn.protocol.model import Instance
+from altinn.protocol.wire import Flow
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_MAX_PAGES = 200
+
+
+class AltinnFindInstanceOperator(AltinnOperator):
+    """Find the instance of a period that the authority made and prefilled, such as SSB's and Finanstilsynet's.
+
+    Only reads, so it is safe to retry. The period is read from each instance's form. More than one candidate is an
+    error, never a guess; so is an instance whose period cannot be read, because it may be the one.
+
+    :param authority: the report's authority, which reads the period; see `load_authority`.
+    :param period: the period's name, for example "2025-Q3".
+    :param data_type: the form's data type, where the authority serves several.
+    :param organisation_number: the company that files; by default the connection's.
+    :param party_id: Altinn's number for it, instead.
+    :return: the instance id, "party/guid".
+    """
+
+    template_fields: Sequence[str] = (
+        *AltinnOperator.template_fields,
+        "period",
+        "data_type",
+        "organisation_number",
+        "party_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        authority: str | Mapping[str, Any] | Authority,
+        period: str,
+        data_type: str | None = None,
+        organisation_number: str | None = None,
+        party_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.authority = authority
+        self.period = period
+        self.data_type = data_type
+        self.organisation_number = organisation_number
+        self.party_id = party_id
+
+    def execute(self, context: Context) -> str:
+        """Look through every page and return the one instance of the period.
+
+        :raises AltinnFilingError: there is none.
+        :raises AltinnAmbiguousError: there is more than one.
+        """
+        wanted = str(self.period or "").strip().upper()
+        if not wanted:
+            raise AltinnInputError("period is empty: name it, for example '2025-Q3'")
+        owner = self.hook.owner(organisation_number=self.organisation_number, party_id=self.party_id)
+        app_id = AppId.parse(self.app)
+        instances = self.hook.run(self._scan(app_id, owner))
+        found, unread = self._of_period([i for i in instances if _counts(i, app_id, owner)], wanted)
+        if len(found) != 1:
+            raise self._not_one(found, unread, wanted, owner)
+        if unread:
+            ids = [str(i.id) for i in unread]
+            raise AltinnAmbiguousError(
+                f"{found[0].id} is of {wanted}, but the period of {', '.join(ids)} cannot be read and may be the same: "
+                "look at them in Altinn",
+                [str(found[0].id), *ids],
+            )
+        (instance,) = found
+        context["ti"].xcom_push("altinn_delivered", is_delivered(instance))
+        self.show_instance(context, instance.id)
+        self.report(f"found {instance.id} for {wanted}: {instance.process.where}")
+        return str(instance.id)
+
+    def _scan(self, app_id: AppId, owner: InstanceOwner) -> Flow[tuple[Instance, ...]]:
+        by_id: dict[str, Instance] = {}
+        page = yield from self.hook.session.perform(self.hook.storage.query(app_id, owner))
+        for _ in range(_MAX_PAGES):
+            by_id.update((str(i.id), i) for i in page.instances)
+            if not page.next:
+                return tuple(by_id.values())
+            page = yield from self.hook.session.perform(self.hook.storage.following(page, owner))
+        raise AltinnUnknownOutcomeError(
+            f"{owner.label} has more than {_MAX_PAGES} pages of instances: not read further"
+        )
+
+    def _of_period(self, instances: Sequence[Instance], wanted: str) -> tuple[list[Instance], list[Instance]]:
+        """Return the instances of the period, and those whose period cannot be read."""
+        read = period_reader(
+            load_authority(self.authority),
+            self.hook.session,
+            lambda _instance: self.hook.app(self.app),
+            data_type=self.data_type or "",
+        )
+        found: list[Instance] = []
+        unread: list[Instance] = []
+        for instance in instances:
+            period = self.hook.run(read(instance))
+            if period is None:
+                unread.append(instance)
+            elif period.upper() == wanted:
+                found.append(instance)
+        return found, unread
+
+    def _not_one(
+        self, found: Sequence[Instance], unread: Sequence[Instance], wanted: str, owner: InstanceOwner
+    ) -> AltinnFilingError:
+        ids = [str(i.id) for i in (*found, *unread)]
+        if found:
+            return AltinnAmbiguousError(
+                f"{len(found)} instances of {self.app} are of {wanted}: {', '.join(ids)}. Look at them in Altinn", ids
+            )
+        more = f"; the period of {', '.join(ids)} cannot be read" if ids else ""
+        return AltinnFilingError(
+            f"the authority has made no instance of {self.app} for {owner.label} and {wanted}{more}. See in Altinn "
+            "whether the company has to answer this form for this period",
+            ids,
+        )
+
+
+def _counts(instance: Instance, app_id: AppId, owner: InstanceOwner) -> bool:
+    """Whether an instance is of this app and owner, and has not been thrown away."""
+    own = owner.matches(party_id=instance.id.party, organisation_number=instance.organisation_number)
+    gone = instance.is_hard_deleted or (instance.is_soft_deleted and not is_delivered(instance))
+    return instance.app_id == str(app_id) and own and not gone

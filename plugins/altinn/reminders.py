@@ -1,0 +1,162 @@
+"""Reminders that a person still has to sign, counted back from the legal deadline, and stopped once it is signed.
+
+    DAG(
+        "annual_accounts",
+        deadline=reminders("annual_accounts", SlackWebhookNotifier, {"text": "Please sign: {{ altinn.link }}"}),
+        ...
+    )
+
+Airflow's deadline alerts call at each moment; the callback looks into Altinn first, and says nothing when the person
+has signed, or when there is nothing to sign yet. Any Airflow notifier will do. Its templates see, beside `dag_run` and
+`deadline`, `altinn`: `instance_id`, `link`, `where` (what is missing), `days` (to the deadline).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert
+
+from altinn.deadlines import StatutoryDeadline
+from altinn.exceptions import AltinnError, AltinnInputError
+from altinn.hooks.altinn_hook import AltinnHook
+from altinn.protocol.identifiers import InstanceId
+from altinn.protocol.session import Session
+from altinn.protocol.waiting import DONE, LEFT, WaitFor
+from altinn.triggers.shared_session import kept_open, shared_session
+
+if TYPE_CHECKING:
+    from airflow.sdk.bases.notifier import BaseNotifier
+
+DAYS_BEFORE = (10, 3, 1)
+"""Days before the deadline on which a person is reminded."""
+
+log = logging.getLogger(__name__)
+
+
+def reminders(
+    report: str,
+    notifier: type[BaseNotifier] | str,
+    notifier_arguments: Mapping[str, Any] | None = None,
+    *,
+    days_before: Sequence[int] = DAYS_BEFORE,
+    from_task: str = "signing",
+    instantiate_task: str = "filing.instantiate",
+    app: str = "",
+    altinn_conn_id: str = AltinnHook.default_conn_name,
+    on_behalf_of: str | None = None,
+    due_dates: Mapping[str, str] | None = None,
+) -> list[DeadlineAlert]:
+    """Return the alerts for a DAG's `deadline=`.
+
+    :param report: a name of `altinn.periods.REPORTS`, whose legal deadline counts.
+    :param notifier: the notifier's class, or its import path.
+    :param notifier_arguments: how it is made; plain JSON, since it travels to the triggerer.
+    :param days_before: days before the deadline.
+    :param from_task: the task that the person has to leave, by element id or type.
+    :param instantiate_task: the task that returned the instance id.
+    :param app: the app's id, for the link.
+    :param due_dates: deadlines that the authority has stated otherwise, by period.
+    :raises AltinnInputError: no days, or one that is no whole number from 0 on.
+    """
+    if not days_before or any(not isinstance(day, int) or day < 0 for day in days_before):
+        raise AltinnInputError(f"days_before must be whole numbers from 0 on, got {list(days_before)}")
+    path = notifier if isinstance(notifier, str) else f"{notifier.__module__}.{notifier.__qualname__}"
+    arguments: dict[str, Any] = {
+        "notifier": path,
+        "notifier_arguments": dict(notifier_arguments or {}),
+        "from_task": from_task,
+        "instantiate_task": instantiate_task,
+        "app": app,
+        "altinn_conn_id": altinn_conn_id,
+        "on_behalf_of": on_behalf_of,
+    }
+    return [
+        DeadlineAlert(
+            reference=StatutoryDeadline(report, dict(due_dates or {})),
+            interval=timedelta(days=-days),
+            callback=AsyncCallback(remind_to_sign, {**arguments, "days": days}),
+            name=f"reminder {days} day(s) before the deadline",
+        )
+        for days in sorted(set(days_before), reverse=True)
+    ]
+
+
+async def remind_to_sign(
+    *,
+    context: Mapping[str, Any],
+    notifier: str,
+    notifier_arguments: Mapping[str, Any],
+    from_task: str,
+    instantiate_task: str,
+    app: str,
+    altinn_conn_id: str,
+    on_behalf_of: str | None,
+    days: int,
+) -> str:
+    """Look whether the person has signed, and notify if not. Runs in the triggerer.
+
+    :return: what was done, for Airflow's callback record.
+    """
+    run = context["dag_run"]
+    dag_id, run_id = str(run["dag_id"]), str(run.get("dag_run_id") or run.get("run_id"))
+    instance_id = await asyncio.to_thread(_instance_of, dag_id, run_id, instantiate_task)
+    if not instance_id:
+        log.info("%s %s: there is no instance yet, so nobody is reminded", dag_id, run_id)
+        return "nothing to sign yet"
+    missing = await _missing(instance_id, from_task, altinn_conn_id, on_behalf_of)
+    if not missing:
+        log.info("%s: signed, so nobody is reminded", instance_id)
+        return "signed"
+    link = await _link(app, instance_id, altinn_conn_id, on_behalf_of)
+    told = {"instance_id": instance_id, "link": link, "where": missing, "days": days}
+    await _notify(notifier, notifier_arguments, {**context, "altinn": told})
+    log.info("%s: reminded, %s", instance_id, missing)
+    return "reminded"
+
+
+def _instance_of(dag_id: str, run_id: str, task_id: str) -> str:
+    from airflow.sdk.execution_time.xcom import XCom
+
+    value = XCom.get_one(key="return_value", dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=-1)
+    return str(value or "")
+
+
+async def _missing(instance_id: str, from_task: str, conn_id: str, on_behalf_of: str | None) -> str:
+    """Say what is missing, empty once the step is taken; without an answer one reminder too many goes out."""
+    try:
+        async with kept_open(), shared_session(conn_id, on_behalf_of, None) as session:
+            call = session.storage.get_instance(InstanceId.parse(instance_id))
+            progress = WaitFor(LEFT, from_task).progress(await session.run(Session().perform(call)))
+    except AltinnError as exc:
+        return f"whether it is signed cannot be seen at the moment ({type(exc).__name__})"
+    return "" if progress.state == DONE else progress.text
+
+
+async def _link(app: str, instance_id: str, conn_id: str, on_behalf_of: str | None) -> str:
+    if not app:
+        return ""
+    from altinn.hooks.altinn_hook import app_of
+
+    settings = await AltinnHook(conn_id, on_behalf_of=on_behalf_of).asettings()
+    return f"{app_of(settings, app).base}/#/instance/{instance_id}"
+
+
+async def _notify(path: str, arguments: Mapping[str, Any], context: Mapping[str, Any]) -> None:
+    """Make the notifier, render its templates, and let it notify, in a thread if it cannot otherwise."""
+    from airflow.sdk.bases.notifier import BaseNotifier
+
+    module, _, name = path.rpartition(".")
+    made: BaseNotifier = getattr(import_module(module), name)(**arguments)
+    given: Any = dict(context)
+    made.render_template_fields(given)
+    if type(made).async_notify is not BaseNotifier.async_notify:
+        await made.async_notify(given)
+    else:
+        await asyncio.to_thread(made.notify, given)

@@ -1,0 +1,115 @@
+"""Approval before the push: what was shown is what may be pushed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from altinn.exceptions import AltinnActionDeniedError, AltinnDiffersError, AltinnInputError
+from altinn.operators import AltinnProcessNextOperator, AltinnUploadDataOperator
+from altinn.operators.approval import AltinnApprovalOperator
+from altinn.operators.approval_check import approved_sha256, check_approval
+from tests.system.conftest import Look, MemorySupervisor, Outcome, RunTask
+
+FORM = {"data_type": "model", "file_name": "form.xml", "size": 10, "sha256": "a" * 64, "element_id": "1", "how": "put"}
+OTHER = FORM | {"sha256": "b" * 64}
+YES = {"chosen_options": ["Approve"], "content_sha256": approved_sha256([FORM])}
+
+
+def test_the_person_sees_what_will_be_filed(
+    run_task: RunTask, supervisor: MemorySupervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    original = supervisor.send
+
+    def send(msg: Any) -> Any:
+        told.append(msg)
+        return original(msg)
+
+    monkeypatch.setattr(supervisor, "send", send)
+    filing = {"Period": "2026-T5", "Company": "314 | <b>x</b>"}
+    waiting = run_task(AltinnApprovalOperator(task_id="approve", documents=[[FORM]], filing=filing))
+    assert waiting.state == "awaiting_input"
+    (detail,) = [m for m in told if type(m).__name__ == "CreateHITLDetailPayload"]
+    assert "| model | form.xml | 10 | `" + "a" * 64 + "` |" in detail.body
+    assert approved_sha256([FORM]) in detail.body
+    assert "**Period**: 2026-T5" in detail.body
+    assert "<b>" not in detail.body
+    assert supervisor.store["altinn_approval_shown"] == approved_sha256([FORM])
+
+
+def answer(option: str) -> dict[str, Any]:
+    return {
+        "chosen_options": [option],
+        "params_input": {},
+        "responded_at": datetime(2026, 11, 25, tzinfo=UTC),
+        "responded_by_user": {"id": "anna", "name": "anna"},
+    }
+
+
+class Store:
+    """The state store of the task that asked."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return approved_sha256([FORM]) if key == "altinn_approval_shown" else default
+
+
+CONTEXT: Any = {"task_state_store": Store()}
+
+
+def test_the_answer_carries_the_hash_that_was_shown() -> None:
+    operator = AltinnApprovalOperator(task_id="approve", documents=[OTHER])
+    approved = operator.execute_complete(CONTEXT, answer("Approve"))
+    assert approved["content_sha256"] == approved_sha256([FORM])
+    assert approved["responded_at"] == "2026-11-25T00:00:00+00:00"
+    check_approval(approved, [[FORM]])
+
+
+def test_a_rejection_fails_the_task() -> None:
+    operator = AltinnApprovalOperator(task_id="approve", documents=[FORM])
+    with pytest.raises(Exception, match="Reject"):
+        operator.execute_complete(CONTEXT, answer("Reject"))
+    assert operator.retries == 0
+
+
+def test_only_what_was_approved_may_be_pushed() -> None:
+    check_approval(YES, [FORM])
+    with pytest.raises(AltinnDiffersError, match="is not what would be filed"):
+        check_approval(YES, [OTHER])
+    with pytest.raises(AltinnDiffersError):
+        check_approval(YES, [FORM, OTHER])
+
+
+@pytest.mark.parametrize("approved", [None, {}, "yes", {"chosen_options": ["Reject"]}, YES | {"chosen_options": []}])
+def test_no_approval_no_push(approved: Any) -> None:
+    with pytest.raises(AltinnActionDeniedError, match="no approval"):
+        check_approval(approved, [FORM])
+
+
+@pytest.mark.parametrize("documents", [[], None, [{"data_type": "model"}], "text"])
+def test_nothing_cannot_be_approved(documents: Any) -> None:
+    with pytest.raises(AltinnInputError):
+        check_approval(YES, documents)
+
+
+def test_the_push_refuses_without_this_run_s_approval(
+    run_task: RunTask, draft: dict[str, Any], form: str, look: Look
+) -> None:
+    put = run_task(AltinnUploadDataOperator(task_id="upload", data_type="model", path=form, **draft))
+
+    def push(approved: Any) -> Outcome:
+        operator = AltinnProcessNextOperator(
+            task_id="push", from_task="data", documents=put.result, approved="a template", retries=0, **draft
+        )
+        operator.approved = approved
+        return run_task(operator)
+
+    for refused in (None, {"chosen_options": ["Reject"]}, YES):
+        done = push(refused)
+        assert done.state == "failed", refused
+        assert "nothing was pushed" in str(done.error)
+    assert look.requests("PUT", "process/next") == []
+    fitting = {"chosen_options": ["Approve"], "content_sha256": approved_sha256(put.result)}
+    assert push(fitting).state == "success"
