@@ -130,7 +130,9 @@ with DAG(
 
         params = get_current_context()["params"]
         period, organisation_number = run["period"], str(params["organisation_number"])
-        content = storage_path(run["return_path"]).read_bytes()
+        (source,) = documents_of({"data_type": vat.RETURN, "path": run["return_path"], "content_type": "text/xml"})
+        with source.open() as stream:
+            content = stream.read()
 
         def require(issues: list[Issue], what: str) -> None:
             if any(issue.severity == "error" for issue in issues):

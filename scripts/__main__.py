@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.console import BOLD, RED, Console
-from scripts.demo_run import DAG_ID, run_demo
+from scripts.demo_run import DAG_ID, await_dags, run_demo
 from scripts.failure import CommandError
 from scripts.run_folder import PROJECT, RunFolder, write_json
 from scripts.stack import DEMO, UP, Endpoints, Stack
@@ -49,7 +49,7 @@ def up(stack: Stack) -> int:
     else:
         try:
             endpoints = stack.start(UP)
-            stack.connect(endpoints)
+            await_dags(stack, stack.connect(endpoints))
             write_json(stack.folder.endpoints, dataclasses.asdict(endpoints))
         except BaseException:
             _stop_undisturbed(stack)

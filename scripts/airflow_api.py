@@ -37,6 +37,11 @@ class AirflowApi:
         found: dict[str, Any] | None = self.service.call("GET", f"/api/v2/dags/{dag_id}", missing=(404,))
         return found
 
+    def dags(self) -> list[dict[str, Any]]:
+        """Return every DAG that Airflow has read."""
+        found: list[dict[str, Any]] = self.service.call("GET", "/api/v2/dags?limit=100")["dags"]
+        return found
+
     def import_errors(self) -> list[dict[str, Any]]:
         """Return the DAG files that cannot be loaded, each with its stack trace."""
         errors: list[dict[str, Any]] = self.service.call("GET", "/api/v2/importErrors")["import_errors"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from scripts.airflow_api import AirflowApi
@@ -34,7 +35,7 @@ def run_demo(stack: Stack, api: AirflowApi, endpoints: Endpoints) -> bool:
     :raises CommandError: Airflow cannot load the DAG, or a process died.
     """
     console = stack.console
-    _await_dag(stack, api)
+    await_dags(stack, api)
     run_id = _begin(api, console)
     state = RunFollower(api, console, stack.check_alive).follow(DAG_ID, run_id)
     receipt = api.xcom(DAG_ID, run_id, RECEIPT_TASK) if state == "success" else None
@@ -48,25 +49,30 @@ def run_demo(stack: Stack, api: AirflowApi, endpoints: Endpoints) -> bool:
     return isinstance(receipt, dict) and receipt.get("outcome") == ACCEPTED
 
 
-def _await_dag(stack: Stack, api: AirflowApi) -> None:
-    """Wait until Airflow has read the DAG, and let its runs proceed."""
+def await_dags(stack: Stack, api: AirflowApi) -> None:
+    """Wait until Airflow has read every file of the DAGs' folder, and let runs proceed that somebody starts.
 
-    def known() -> bool:
-        return api.dag(DAG_ID) is not None
+    A DAG with a schedule of its own stays paused: switching it on would start a run by itself.
+
+    :raises CommandError: Airflow cannot load one of them.
+    """
+    expected = {path.name for path in (PROJECT / "dags").glob("*.py")}
+
+    def read() -> bool:
+        return expected <= {Path(str(dag["fileloc"])).name for dag in api.dags()}
 
     def tick() -> None:
-        stack.console.waiting(f"waiting for Airflow to read {DAG_ID}")
+        stack.console.waiting("waiting for Airflow to read the example DAGs")
         stack.check_alive()
         for error in api.import_errors():
-            if DAG_ID in str(error.get("filename")):
-                raise CommandError(f"Airflow cannot load {error['filename']}:\n{error.get('stack_trace', '')}")
+            raise CommandError(f"Airflow cannot load {error['filename']}:\n{error.get('stack_trace', '')}")
 
-    if not wait_until(known, PARSE_LIMIT, tick=tick):
+    if not wait_until(read, PARSE_LIMIT, tick=tick):
         logs = stack.folder.logs / "dag-processor.log"
-        raise CommandError(f"Airflow has not found the DAG {DAG_ID} after {PARSE_LIMIT:.0f} s; see {logs}")
-    found = api.dag(DAG_ID)
-    if found and found.get("is_paused"):
-        api.unpause(DAG_ID)
+        raise CommandError(f"Airflow has not read all DAGs after {PARSE_LIMIT:.0f} s; see {logs}")
+    for dag in api.dags():
+        if dag.get("is_paused") and not dag.get("next_dagrun_run_after"):
+            api.unpause(str(dag["dag_id"]))
 
 
 def _begin(api: AirflowApi, console: Console) -> str:

@@ -58,13 +58,9 @@ def _argument(action: argparse.Action) -> Arg:
 
 def _runner(run: Callable[[argparse.Namespace, Any], int]) -> Callable[[argparse.Namespace], None]:
     def command(parsed: argparse.Namespace) -> None:
-        from altinn.commands.command import cannot
-        from altinn.exceptions import AltinnError
+        from altinn.commands.command import perform
 
-        try:
-            status = run(parsed, sys.stdout)
-        except AltinnError as exc:
-            status = cannot(str(exc))
+        status = perform(run, parsed)
         if status:
             sys.exit(status)
 

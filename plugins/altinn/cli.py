@@ -16,13 +16,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib import import_module
-from typing import TextIO
 
 from altinn import __version__
-from altinn.commands.command import cannot
-from altinn.exceptions import AltinnError
+from altinn.commands.command import perform
 
 COMMANDS = {
     "check": "altinn.commands.check_document",
@@ -39,11 +37,7 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand and return the exit status."""
     options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace, TextIO], int] = options.command
-    try:
-        return command(options, sys.stdout)
-    except AltinnError as exc:
-        return cannot(str(exc))
+    return perform(options.run, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         text = str(module.__doc__).splitlines()[0]
         subparser = commands.add_parser(name, help=text, description=text)
         module.add_arguments(subparser)
-        subparser.set_defaults(command=module.run)
+        subparser.set_defaults(run=module.run)
     return parser
 
 

@@ -4,6 +4,7 @@
      ├── AltinnInputError            the caller's input is wrong; nothing was sent
      │    └── AltinnDocumentError       a document fails its schema (carries `issues`)
      ├── AltinnConfigurationError    the connection or the key is wrong
+     │    └── AltinnConnectionMissingError  Airflow has no such connection, or could not read it
      │    └── AltinnLoginNeededError    nobody has logged in for this connection, or that login has ended
      ├── AltinnLoginRefusedError     a person's login in the browser was not completed; nothing was kept
      ├── AltinnTransportError        no answer
@@ -16,6 +17,7 @@
      │    ├── AltinnUnauthorizedError   401
      │    ├── AltinnForbiddenError      403
      │    ├── AltinnNotFoundError       404
+     │    │    └── AltinnUnknownNameError    no app, or no owner, of that name: a repeat gives the same
      │    ├── AltinnConflictError       409
      │    │    ├── AltinnValidationError     the data is wrong (carries `issues`)
      │    │    ├── AltinnLockedError         another `process/next` holds the instance: wait and look
@@ -109,6 +111,10 @@ class AltinnLoginNeededError(AltinnConfigurationError):
 
 class AltinnLoginRefusedError(AltinnError):
     """A person's login in the browser was not completed, or its answer could not be trusted; nothing was kept."""
+
+
+class AltinnConnectionMissingError(AltinnConfigurationError):
+    """Airflow has no connection of that name, or could not read it at the moment: it says the same of both."""
 
 
 class AltinnTransportError(AltinnError):
@@ -206,6 +212,10 @@ class AltinnForbiddenError(AltinnHttpError):
 
 class AltinnNotFoundError(AltinnHttpError):
     """Altinn does not know it. For a known instance one 404 is no proof (contract trap 36)."""
+
+
+class AltinnUnknownNameError(AltinnNotFoundError):
+    """The environment has no app, or Altinn no party, of that name."""
 
 
 class AltinnConflictError(AltinnHttpError):

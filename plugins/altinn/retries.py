@@ -10,6 +10,7 @@ from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 from altinn.exceptions import (
     AltinnActionDeniedError,
     AltinnConfigurationError,
+    AltinnConnectionMissingError,
     AltinnError,
     AltinnFilingError,
     AltinnForbiddenError,
@@ -21,6 +22,7 @@ from altinn.exceptions import (
     AltinnRefusedError,
     AltinnResumeRequiredError,
     AltinnRetryingError,
+    AltinnUnknownNameError,
     AltinnUnknownOutcomeError,
     AltinnValidationError,
 )
@@ -35,13 +37,20 @@ BACKOFF = 2.0
 LONGEST_RETRY_DELAY = 900.0
 """Seconds."""
 
-_LATER = (AltinnUnknownOutcomeError, AltinnLockedError, AltinnRetryingError, AltinnResumeRequiredError)
+_LATER = (
+    AltinnConnectionMissingError,
+    AltinnUnknownOutcomeError,
+    AltinnLockedError,
+    AltinnRetryingError,
+    AltinnResumeRequiredError,
+)
 _NEVER = (
     AltinnInputError,
     AltinnConfigurationError,
     AltinnLoginRefusedError,
     AltinnRefusedError,
     AltinnForbiddenError,
+    AltinnUnknownNameError,
     AltinnValidationError,
     AltinnActionDeniedError,
     AltinnFilingError,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import requests
 
 from altinn.emulator import Emulator
+from scripts.airflow_settings import base_environment
 from scripts.demo_run import CONF
 from scripts.run_folder import RunFolder
 from tests.secret_search import found_in, secrets_of
@@ -117,3 +119,24 @@ def test_no_secret_is_left_in_logs_database_or_output(demo: Demo) -> None:
         text = path.read_bytes().decode("utf-8", errors="replace")
         assert found_in(text, secrets) == [], path
     assert read > 20
+
+
+def test_the_command_finds_connections_in_airflow_s_database(demo: Demo) -> None:
+    folder = RunFolder(demo.folder)
+    environment = base_environment(os.environ, Path(sys.executable).parent) | {
+        "AIRFLOW_HOME": str(folder.airflow_home),
+        "AIRFLOW__CORE__FERNET_KEY": (folder.secrets / "fernet_key").read_text("utf-8"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder.airflow_home / 'airflow.db'}",
+    }
+    done = subprocess.run(
+        [Path(sys.executable).with_name("altinn"), "connection", "--conn-id", "altinn_default"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT,
+    )
+    # The emulator has been stopped: the command reads the connection, and says that nobody answers there.
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout.startswith("altinn_default: ")
+    assert "127.0.0.1" in done.stdout

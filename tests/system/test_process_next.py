@@ -15,6 +15,7 @@ import altinn.emulator
 from altinn.emulator import Emulator
 from altinn.exceptions import (
     AltinnActionDeniedError,
+    AltinnConflictError,
     AltinnDiffersError,
     AltinnInputError,
     AltinnUnexpectedStateError,
@@ -133,6 +134,31 @@ def test_a_conflict_without_findings_is_explained_by_one_validation(
     assert "property1 kan ikke være FEIL" in str(refused.error)
     assert len(proxy.requests("GET", "/validate")) == 1
     assert len(proxy.requests("PUT", NEXT)) == 1
+
+
+def test_a_validation_that_fails_does_not_hide_the_conflict(
+    run_task: RunTask, draft: dict[str, Any], proxied: str, proxy: AltinnProxy, look: Look, tmp_path: Path
+) -> None:
+    _upload(run_task, draft, tmp_path / "form.xml")
+    body = json.dumps({"title": "Conflict", "status": 409, "detail": "stopped", "validationIssues": None}).encode()
+    proxy.falsify("PUT", NEXT, 409, headers={"Content-Type": "application/problem+json"}, body=body)
+    proxy.falsify("GET", "/validate", 403)
+    refused = _push(run_task, draft)
+    assert isinstance(refused.error, AltinnConflictError)
+    assert "409 (Conflict: stopped)" in str(refused.error)
+    assert look.requests("PUT", NEXT) == []
+
+
+def test_warnings_join_a_conflict_without_findings(
+    run_task: RunTask, draft: dict[str, Any], proxied: str, proxy: AltinnProxy, look: Look, tmp_path: Path
+) -> None:
+    _upload(run_task, draft, tmp_path / "form.xml", FORM.replace(b">a<", b">ADVARSEL<"))
+    body = json.dumps({"title": "Conflict", "status": 409, "detail": "stopped", "validationIssues": None}).encode()
+    proxy.falsify("PUT", NEXT, 409, headers={"Content-Type": "application/problem+json"}, body=body)
+    refused = _push(run_task, draft)
+    assert type(refused.error) is AltinnConflictError
+    assert "property1 er en advarsel" in str(refused.error)
+    assert look.requests("PUT", NEXT) == []
 
 
 def test_somebody_elses_change_between_upload_and_push_is_refused(

@@ -13,6 +13,7 @@ from altinn.exceptions import (
     AltinnAmbiguousError,
     AltinnAnswerError,
     AltinnConfigurationError,
+    AltinnConnectionMissingError,
     AltinnDiffersError,
     AltinnDocumentError,
     AltinnError,
@@ -21,6 +22,9 @@ from altinn.exceptions import (
     AltinnForeignInstanceError,
     AltinnHttpError,
     AltinnInputError,
+    AltinnLoginEndedError,
+    AltinnLoginNeededError,
+    AltinnLoginRefusedError,
     AltinnNoAnswerError,
     AltinnNotSentError,
     AltinnNotSurvivorError,
@@ -38,6 +42,7 @@ from altinn.protocol.wire import HttpResponse
 from altinn.retries import AltinnRetryPolicy, is_worth_a_retry
 
 NEXT = "PUT process/next (write) of 1/a"
+PARTY_LOOKUP = b"Cannot lookup party: Failed to lookup party by organisationNumber: 1. The exception was: %b"
 LATER: list[AltinnError] = [
     AltinnNotSentError("x"),
     AltinnNoAnswerError("x"),
@@ -53,6 +58,8 @@ LATER: list[AltinnError] = [
     error_of("POST instances", HttpResponse(500, {}, b'{"initializationState": "workflowFailed"}')),
     AltinnFenceError("x"),
     AltinnNotYetError("x", 1.0, 2.0),
+    AltinnConnectionMissingError("x"),
+    error_of("POST instances of a/b", HttpResponse(404, {}, PARTY_LOOKUP % b"503 - Service Unavailable - ")),
 ]
 NEVER: list[AltinnError] = [
     AltinnInputError("x"),
@@ -67,6 +74,10 @@ NEVER: list[AltinnError] = [
     AltinnRejectedError("x"),
     AltinnNotSurvivorError("x"),
     AltinnSupersededError("x"),
+    AltinnLoginNeededError("x"),
+    AltinnLoginRefusedError("x"),
+    AltinnLoginEndedError("POST idporten/token", Problem(400)),
+    error_of("POST instances of a/b", HttpResponse(404, {}, PARTY_LOOKUP % b"404 - Not Found - ")),
     *[error_of("GET x", HttpResponse(status)) for status in (400, 403, 410, 413, 415, 422)],
     error_of(NEXT, HttpResponse(409, {}, b'{"validationIssues": [{"severity": 1, "code": "c"}]}')),
 ]

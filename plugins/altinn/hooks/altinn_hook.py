@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -15,7 +16,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseHook
 
-from altinn.exceptions import AltinnError, AltinnNotFoundError
+from altinn.exceptions import (
+    AltinnConnectionMissingError,
+    AltinnError,
+    AltinnNotFoundError,
+    AltinnUnknownNameError,
+)
 from altinn.installation import option, own_vault, signers
 from altinn.protocol.app_api import App
 from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner, check_organisation_number
@@ -73,7 +79,12 @@ class AltinnHook(BaseHook):
 
         :raises AltinnConfigurationError: a field is wrong; the text says which and what to write.
         """
-        connection = self.get_connection(self.altinn_conn_id)
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
+        try:
+            connection = self.get_connection(self.altinn_conn_id)
+        except AirflowNotFoundException as exc:
+            raise self._no_connection() from exc
         settings = self._settings_of(connection, connection.extra_dejson)
         _mask(settings.secrets)
         for warning in settings.warnings():
@@ -143,8 +154,23 @@ class AltinnHook(BaseHook):
 
     async def asettings(self) -> Settings:
         """Return the checked connection, read without blocking the event loop."""
-        connection = await self.aget_connection(self.altinn_conn_id)
-        return self._settings_of(connection, await connection.aextra_dejson())
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
+        try:
+            connection = await self.aget_connection(self.altinn_conn_id)
+        except AirflowNotFoundException as exc:
+            raise self._no_connection() from exc
+        extra = await connection.aextra_dejson()
+        # Keys may lie in files, on whatever the installation mounts.
+        settings = await asyncio.to_thread(self._settings_of, connection, extra)
+        _mask(settings.secrets)
+        return settings
+
+    def _no_connection(self) -> AltinnConnectionMissingError:
+        return AltinnConnectionMissingError(
+            f"Airflow has no connection {self.altinn_conn_id!r}, or could not read it: make one of type 'Altinn 3' "
+            "under Admin > Connections, or name another one in altinn_conn_id"
+        )
 
     def app(self, app_id: str) -> App:
         """Return the address of an app, "org/app"."""
@@ -153,13 +179,13 @@ class AltinnHook(BaseHook):
     def metadata(self, app_id: str) -> Mapping[str, Any]:
         """Read what the app says of itself: data types, limits, library version.
 
-        :raises AltinnNotFoundError: the environment has no such app.
+        :raises AltinnUnknownNameError: the environment has no such app.
         """
         try:
             return self.run(self.session.perform(self.app(app_id).metadata()))
         except AltinnNotFoundError as exc:
             hint = f"environment {self.settings.environment.name} has no app {app_id}: check app id and connection"
-            raise AltinnNotFoundError(exc.what, exc.problem, hint) from exc
+            raise AltinnUnknownNameError(exc.what, exc.problem, hint) from exc
 
     @property
     def storage(self) -> Storage:

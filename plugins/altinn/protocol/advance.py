@@ -234,7 +234,8 @@ class Advance:
             granted = ", ".join(sorted(name for name, allowed in process.actions.items() if allowed)) or "nothing"
             raise AltinnActionDeniedError(
                 f"{self.instance_id}: this identity may not do {action!r} in {process.where}; it may do: {granted}. "
-                "Nothing was pushed. Ask the company for a role or a delegation that includes it",
+                "Nothing was pushed. See whether that is the action's name, or ask the company for a role or a "
+                "delegation that includes it",
                 [str(self.instance_id)],
             )
         return action
@@ -290,11 +291,17 @@ class Advance:
         now = yield from self._read()
         if not self._is_here(now):
             return error
-        issues = yield from self.session.perform(self.app.validate(self.instance_id))
-        if not any(issue.severity == "error" for issue in issues):
+        try:
+            issues = yield from self.session.perform(self.app.validate(self.instance_id))
+        except (AltinnTransportError, AltinnHttpError, AltinnAnswerError) as exc:
+            self.report(f"{self.instance_id} cannot be validated ({type(exc).__name__}), so the 409 stands alone")
+            return error
+        if not issues:
             return error
         old = error.problem
         problem = Problem(old.status, old.title, old.detail, old.trace_id, old.retry_after, issues, old.raw)
+        if not any(issue.severity == "error" for issue in issues):
+            return type(error)(error.what, problem, error.hint)
         return AltinnValidationError(error.what, problem, "correct the data; nothing was submitted")
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 
-_PERSON_NUMBER = re.compile(r"(?<![0-9])[0-9]{6}[ \u00a0-]?[0-9]{5}(?![0-9])")
 _TOKEN = re.compile(r"eyJ[\w-]*(?:\.[\w-]*){1,4}")
+_DIGITS = re.compile(
+    # GUIDs and W3C trace ids are shown: eleven digits inside of one are chance.
+    r"(?P<id>(?<![0-9A-Za-z])(?=[0-9-]*[a-f])"
+    r"(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32}(?:-[0-9a-f]{16})?)(?![0-9A-Za-z]))"
+    r"|(?<![0-9])[0-9]{6}[ \u00a0-]?[0-9]{5}(?![0-9])"
+)
 
 
 def mask(text: str) -> str:
     """Hide person numbers and tokens that a server's or a user's text may repeat."""
-    return _TOKEN.sub("<token>", _PERSON_NUMBER.sub("<eleven digits>", text))
+    return _TOKEN.sub("<token>", _DIGITS.sub(lambda found: found["id"] or "<eleven digits>", text))

@@ -26,6 +26,7 @@ from altinn.exceptions import (
     AltinnServiceTaskError,
     AltinnUnauthorizedError,
     AltinnUnavailableError,
+    AltinnUnknownNameError,
     AltinnValidationError,
     Problem,
 )
@@ -104,9 +105,9 @@ def error_of(what: str, response: HttpResponse, now: datetime | None = None) -> 
     if problem.status == 401:
         return AltinnUnauthorizedError(what, problem, "the token was refused; is the connection's environment right?")
     if problem.status == 403:
-        return AltinnForbiddenError(what, problem, _forbidden_hint(problem))
+        return AltinnForbiddenError(what, problem, _forbidden_hint(what, problem))
     if problem.status == 404:
-        return AltinnNotFoundError(what, problem)
+        return _not_found(what, problem)
     if problem.status >= 500:
         return _failure(what, problem)
     return AltinnRefusedError(what, problem)
@@ -150,7 +151,23 @@ def _is_authority_refusal(problem: Problem) -> bool:
     return problem.raw is None and problem.detail.lower().startswith(("valideringsfeil", "valideringsresultat"))
 
 
-def _forbidden_hint(problem: Problem) -> str:
+def _not_found(what: str, problem: Problem) -> AltinnNotFoundError:
+    """Tell an owner that does not exist from a register that did not answer: both are 404, with other endings."""
+    if "Cannot lookup party" not in problem.detail:
+        return AltinnNotFoundError(what, problem)
+    if "404 - Not Found" in problem.detail or "Object reference not set" in problem.detail:
+        hint = "check who is to file; Altinn's test environments know test organisations only"
+        return AltinnUnknownNameError(what, problem, hint)
+    return AltinnNotFoundError(what, problem, "Altinn's register did not answer, or does not know the owner")
+
+
+def _forbidden_hint(what: str, problem: Problem) -> str:
     if problem.detail == "Insufficient scope":
         return "the app demands a scope that the token lacks: add it to the client and to the connection's scopes"
+    if what.startswith("POST instances"):
+        return (
+            "this identity may not create an instance of the app for this company, or there is no such app for it: the "
+            "company grants the right in Altinn, to a person as a role, to a system user as an access package. Some "
+            "reports, VAT among them, take only a person's ID-porten login"
+        )
     return "the identity lacks a right for this, or the instance does not exist (Altinn answers 403 to both)"

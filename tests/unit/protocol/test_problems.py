@@ -318,6 +318,23 @@ def test_other_numbers_stay(number: str) -> None:
     assert mask(f"KID {number}!") == f"KID {number}!"
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "500700/3fa85f64-5717-4562-b3fc-a12345678901",
+        "trace 00-9cd01039012345cea504670000000a1b-0103901234500ff1-01",
+        "9cd01039012345cea504670000000a1b",
+    ],
+)
+def test_ids_are_shown_whole(shown: str) -> None:
+    assert mask(shown) == shown
+
+
+@pytest.mark.parametrize("text", ["a01039012345", "fnr 010390 12345.", "id=01039012345&", "x/01039012345/0"])
+def test_what_is_no_id_is_hidden(text: str) -> None:
+    assert "<eleven digits>" in mask(text)
+
+
 @given(st.text(max_size=200))
 def test_masking_twice_changes_nothing_more(text: str) -> None:
     assert mask(mask(text)) == mask(text)
