@@ -58,6 +58,17 @@ class Component:
                 return []
         return [process for process in psutil.process_iter() if self._owns(process)]
 
+    def listens_on(self, port: int) -> bool:
+        """Tell whether this component, and not another program, serves a port."""
+        for process in self.members():
+            try:
+                connections = process.net_connections(kind="tcp")
+            except psutil.Error:
+                continue
+            if any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections):
+                return True
+        return False
+
     def _is_same(self, process: psutil.Process) -> bool:
         return abs(process.create_time() - self.started) <= _SAME_MOMENT
 

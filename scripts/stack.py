@@ -238,14 +238,22 @@ class Stack:
 
     def _await_emulator(self, endpoints: Endpoints) -> None:
         service = Service("the Altinn emulator", endpoints.emulator)
-        self._wait("the Altinn emulator", lambda: service.answers("/"))
+        self._wait("the Altinn emulator", lambda: self._serves("emulator", endpoints.emulator) and service.answers("/"))
         self.console.step(f"The Altinn emulator answers at {endpoints.emulator}")
 
     def _await_airflow(self, endpoints: Endpoints) -> None:
         service = Service("Airflow", endpoints.airflow)
-        self._wait("Airflow's API server", lambda: service.answers("/api/v2/version"))
+        self._wait(
+            "Airflow's API server",
+            lambda: self._serves("api-server", endpoints.airflow) and service.answers("/api/v2/version"),
+        )
         service.answers("/execution/health")  # the first request builds the execution API, which takes seconds
         self.console.step(f"Airflow answers at {endpoints.airflow}")
+
+    def _serves(self, name: str, address: str) -> bool:
+        """Tell whether our own component listens there: another program may have taken the port meanwhile."""
+        port = int(address.rpartition(":")[2])
+        return any(one.name == name and one.listens_on(port) for one in self._components)
 
     def _wait(self, what: str, ready: Callable[[], bool], *, alive: bool = True) -> None:
         def tick() -> None:

@@ -107,3 +107,18 @@ def _lives(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+LISTENER = """
+import socket, time
+server = socket.create_server(("127.0.0.1", 0))
+print("ready", server.getsockname()[1], flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_port_is_told_from_one_that_another_program_serves(launch: Launch) -> None:
+    mine, other = launch(LISTENER), launch(LISTENER)
+    port = int(Path(mine.log).read_text("utf-8").split()[1])
+    assert mine.listens_on(port)
+    assert not other.listens_on(port)
