@@ -102,15 +102,18 @@ def _options() -> dict[str, Any]:
 
 def _standard_fields() -> dict[str, Any]:
     return {
-        "hidden-fields": ["port", "schema"],
+        # Not the port: Airflow 3.3 sends 0 for an empty one when a connection is tested, and then finds it changed.
+        "hidden-fields": ["schema"],
         "relabeling": {
             "login": "Client id",
             "host": "Address (environment local only)",
+            "port": "Port (0 where the address says it)",
             "password": "Password (token generator only)",
         },
         "placeholders": {
             "login": "the client's id in Samarbeidsportalen",
             "host": "http://local.altinn.cloud",
+            "port": "0",
         },
     }
 

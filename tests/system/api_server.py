@@ -16,9 +16,9 @@ import requests
 
 from scripts.airflow_settings import airflow_environment, base_environment
 from scripts.components import Component, exit_code, start, stop
-from scripts.local_ports import choose_ports
 from scripts.local_secrets import local_secrets
 from scripts.rest import wait_until
+from tests.free_ports import free_ports
 
 BINARIES = Path(sys.executable).parent
 PASSWORDS = {"anna": "anna-password", "vic": "viewer-password", "bo": "another-password"}
@@ -75,11 +75,9 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
     """Start the server on an empty database and stop it at the end."""
     for name in ("secrets", "airflow", "dags", "files"):
         (folder / name).mkdir(mode=0o700)
-    ports, _ = choose_ports(folder / "ports.json")
-    environment = _environment(folder, ports["airflow"])
-    server = ApiServer(
-        f"http://127.0.0.1:{ports['airflow']}", folder / "airflow", folder / "api-server.log", environment
-    )
+    (port,) = free_ports(1)
+    environment = _environment(folder, port)
+    server = ApiServer(f"http://127.0.0.1:{port}", folder / "airflow", folder / "api-server.log", environment)
     started: list[Component] = []
     try:
         migration = start(

@@ -22,6 +22,7 @@ from altinn.commands import log_in as log_in_command
 from altinn.emulator import Emulator
 from altinn.exceptions import AltinnConfigurationError
 from altinn.operators import AltinnDoctorOperator
+from tests.contract.backend_vault import ADDRESS, backend
 from tests.contract.oidc_browser import log_in, person_client, plain_session
 from tests.system.conftest import Connect, RunTask
 from tests.unit.login_samples import pem, private_key
@@ -34,6 +35,7 @@ SCOPES = [
     "altinn:authentication/systemuser.request.read",
 ]
 SYSTEM = "991825827_ledger"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -266,3 +268,45 @@ def test_production_refuses_a_redirect_to_this_machine(
     )
     assert main(["login", "--conn-id", conn]) == 2
     assert "ID-porten allows no redirect address on this machine in production" in capsys.readouterr().err
+
+
+# -- what the documentation shows
+
+
+def test_the_documentation_s_signer_signs(
+    altinn: Emulator,
+    connect: Connect,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "key-1.pem").write_text(pem())
+    monkeypatch.setenv("COMPANY_KEYS", str(tmp_path))
+    monkeypatch.setenv("AIRFLOW__ALTINN__SIGNERS", "kms = company_signer:sign")
+    monkeypatch.syspath_prepend(EXAMPLES)
+    conn = connect(altinn.base_url, conn_id="hsm", login="vendor", signer="kms", key_id="key-1", scopes=SCOPES[0])
+    assert main(["doctor", "--conn-id", conn]) == 0
+    assert "an external signer, key id 'key-1'" in capsys.readouterr().out
+    monkeypatch.setenv("AIRFLOW__ALTINN__SIGNERS", "kms = company_signer:nothing")
+    assert main(["doctor", "--conn-id", conn]) == 1
+    assert "cannot be imported here" in capsys.readouterr().out
+
+
+def test_the_documentation_s_dag_loads() -> None:
+    import runpy
+
+    loaded = runpy.run_path(str(EXAMPLES / "wait_for_login.py"))
+    assert loaded["AltinnLoginSensor"].__name__ == "AltinnLoginSensor"
+
+
+def test_an_own_vault_is_named_in_the_configuration(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], person: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW__ALTINN__TOKEN_VAULT", "tests.contract.backend_vault:BackendVault")
+    with backend() as address:
+        monkeypatch.setenv(ADDRESS, address)
+        assert main(["doctor", "--conn-id", person]) == 1
+        assert "login: failed." in capsys.readouterr().out
+    monkeypatch.setenv("AIRFLOW__ALTINN__TOKEN_VAULT", "pathlib:Path")
+    assert main(["doctor", "--conn-id", person]) == 1
+    assert "has no load, save, locked" in capsys.readouterr().out
