@@ -64,6 +64,10 @@ SHARED ?= ../shared
 corpus: install ## hold the local checks to real, mutated and hostile documents (SHARED=folder names a larger corpus)
 	@$(RUN) scripts.corpus $(SHARED)
 
+.PHONY: bench
+bench: install ## measure checks, imports, uploads and a whole filing against what they are compared with (BENCH=--quick)
+	@$(RUN) bench $(BENCH)
+
 .PHONY: lint format typecheck
 lint: install ## check style, formatting and types
 	@$(BIN)/ruff check .

@@ -202,8 +202,8 @@ def _attack(folder: Path, entry: Entry, tally: Tally) -> None:
         _wrong(entry, tally, f"did not end within {SECONDS} s")
         return
     if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        _wrong(entry, tally, f"ended with {done.returncode}: {lines[-1] if lines else 'no word'}")
+        lines = (done.stdout or done.stderr).strip().splitlines()
+        _wrong(entry, tally, lines[-1].rpartition("\t")[2] if lines else f"ended with {done.returncode}")
 
 
 def _folders(named: list[Path], out: TextIO) -> Iterator[Path]:

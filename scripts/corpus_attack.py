@@ -1,15 +1,17 @@
-"""`python -m scripts.corpus_attack FILE`: give one hostile file to every reader we have, under limits.
+"""`python -m scripts.corpus_attack FILE...`: give hostile files to every reader we have, under limits.
 
-Meant to be run in a process of its own. Ends with 0 when every reader refused it or judged it without harm: no file
-read but those that belong to it, no address asked, no more memory and time than the limits give.
+Each is read in a process of its own. Ends with 0 when every reader refused it or judged it without harm: no file read
+but those that belong to it, no address asked, no more memory and time than the limits give.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -62,16 +64,13 @@ def readers(path: Path) -> list[tuple[str, Callable[[], object]]]:
     ]
 
 
-def main(file: str) -> int:
-    """Run the readers and return 0, or 1 with the harm on standard output."""
-    path = Path(file).resolve()
-    found = readers(path)
-    for engine in ("altinn.validation.xsd_engine", "altinn.validation.json_engine"):
-        __import__(engine)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+def attacked(path: Path) -> str:
+    """Run the readers under the limits and return "harmless", or the harm. Limits and watch stay: the last act."""
     from altinn.exceptions import AltinnInputError
 
+    found = readers(path)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     seen = watch(path.parent)
     for name, read in found:
         try:
@@ -79,13 +78,34 @@ def main(file: str) -> int:
         except AltinnInputError:
             continue
         except Exception as exc:  # Anything untyped is what this looks for.
-            sys.stdout.write(f"{name}: {type(exc).__name__} instead of a finding\n")
-            return 1
-    if seen:
-        sys.stdout.write("\n".join(seen) + "\n")
-        return 1
-    return 0
+            return f"{name}: {type(exc).__name__} instead of a finding"
+    return "; ".join(seen) or "harmless"
+
+
+def in_child(path: Path) -> str:
+    """Do it in a child, so that the limits and a crash hit nobody else."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reading)
+        with os.fdopen(writing, "w") as answer:
+            answer.write(attacked(path))
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        said = answer.read()
+    _, status = os.waitpid(child, 0)
+    return said if said and not status else f"ended with status {status}"
+
+
+def main(files: list[str]) -> int:
+    """Write a line for each file, its path and what it did; return 0 if all were harmless."""
+    for module in ("altinn.validation.xsd_engine", "altinn.validation.json_engine", "altinn.protocol.meaning"):
+        import_module(module)
+    outcomes = {file: in_child(Path(file).resolve()) for file in files}
+    sys.stdout.writelines(f"{file}\t{outcome}\n" for file, outcome in outcomes.items())
+    return 0 if set(outcomes.values()) == {"harmless"} else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1:]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from altinn.validation.document_check import CheckOptions
 
 APP_SCHEMA = "app"
+LONGEST_CHECK = timedelta(hours=1)
+"""A schema's pattern may take exponential time over a hostile value; this ends it."""
 _HINT = "the app's own JSON Schema is a hint: apps drop what it forbids and take what it allows, so this is no pass"
 
 
@@ -51,6 +54,7 @@ class AltinnCheckDocumentOperator(AltinnOperator):
     :param assume_namespace: take a document without a namespace for one in the schema's.
     :param strip_altinn_row_id: pass over the attribute that apps add to repeating groups.
     :param anchored_patterns: "strict", or "dotnet" to read `^…$` in the schema's patterns as anchors.
+    :param execution_timeout: as of every operator; an hour unless another limit is given.
     :return: list of {"data_type", "path", "content_type", "file_name", "sha256"}.
     """
 
@@ -83,9 +87,10 @@ class AltinnCheckDocumentOperator(AltinnOperator):
         assume_namespace: bool = False,
         strip_altinn_row_id: bool = False,
         anchored_patterns: str = "strict",
+        execution_timeout: timedelta | None = LONGEST_CHECK,
         **kwargs: Any,
     ) -> None:
-        super().__init__(app=app, **kwargs)
+        super().__init__(app=app, execution_timeout=execution_timeout, **kwargs)
         self.documents = documents
         self.data_type = data_type
         self.path = path

@@ -1,0 +1,1 @@
+"""`make bench`: figures with their spread, side by side in one run."""
