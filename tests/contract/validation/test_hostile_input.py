@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-SECONDS = 90
+SECONDS = 300
 XSD = '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">'
 ELEVEN_MB = 11_000_000
 
