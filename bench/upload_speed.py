@@ -13,13 +13,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.figures import Report, in_child, in_turns
 
 SIZES = {"quick": 256 * 1024 * 1024, "full": 1024 * 1024 * 1024}
 ROUNDS = {"quick": 3, "full": 5}
+LINK = 125e6
+"""Bytes a second of a link of 1 Gbit/s."""
 MEMORY_GOAL = 64
 RATE_GOAL = 0.9
 
@@ -28,28 +30,40 @@ def run(mode: str) -> Report:
     """Send the file with each in turns."""
     size = SIZES[mode]
     report = Report(f"Upload of {size / 1e9:.2f} GB to a local server that throws everything away")
-    with tempfile.TemporaryDirectory() as folder, thrown_away() as url:
+    with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.bin"
         with path.open("wb") as stream:
             block = os.urandom(1 << 20)
             for _ in range(size >> 20):
                 stream.write(block)
-        measures = [lambda: in_child("bench.upload_speed", path, url)]
+        _at_rate(report, path, size, 0, ROUNDS[mode])
+        _at_rate(report, path, size, LINK, 3)
+    return report
+
+
+def _at_rate(report: Report, path: Path, size: int, limit: float, rounds: int) -> None:
+    """Send the file with each in turns.
+
+    :param limit: bytes a second that the server takes; 0 for all it can.
+    """
+    where = f"{limit * 8 / 1e9:.0f} Gbit/s" if limit else "no limit"
+    with thrown_away(limit) as url:
+        measures: list[Callable[[], dict[str, float]]] = [lambda: in_child("bench.upload_speed", path, url)]
         if shutil.which("curl"):
             measures.append(lambda: {"seconds": _curl(path, url)})
-        taken = in_turns(ROUNDS[mode], *measures)
+        taken = in_turns(rounds, *measures)
     ours = [one["seconds"] for one in taken[0]]
-    report.add("ours (hashed on the way), rate", "MB/s", [size / seconds / 1e6 for seconds in ours])
-    growth = report.add("ours, growth of memory", "MB", [one["growth"] for one in taken[0]])
-    growth.goal, growth.met = f"<= {MEMORY_GOAL} MB", growth.median <= MEMORY_GOAL
-    report.add("hash before the upload", "s", [one["hash"] for one in taken[0]])
+    report.add(f"{where}, ours (hashed on the way)", "MB/s", [size / seconds / 1e6 for seconds in ours])
     if len(taken) > 1:
         theirs = [one["seconds"] for one in taken[1]]
-        report.add("curl, rate", "MB/s", [size / seconds / 1e6 for seconds in theirs])
-        report.ratio("ours against curl, rate", theirs, ours, RATE_GOAL, at_least=True)
+        report.add(f"{where}, curl", "MB/s", [size / seconds / 1e6 for seconds in theirs])
+        report.ratio(f"{where}, ours against curl", theirs, ours, RATE_GOAL, at_least=True)
     else:
         report.text = "  curl is not installed: no comparison"
-    return report
+    growth = report.add(f"{where}, growth of our memory", "MB", [one["growth"] for one in taken[0]])
+    growth.goal, growth.met = f"<= {MEMORY_GOAL} MB", growth.median <= MEMORY_GOAL
+    if not limit:
+        report.add("hash before the upload", "s", [one["hash"] for one in taken[0]])
 
 
 def _curl(path: Path, url: str) -> float:
@@ -60,14 +74,14 @@ def _curl(path: Path, url: str) -> float:
 
 
 @contextlib.contextmanager
-def thrown_away() -> Iterator[str]:
+def thrown_away(limit: float = 0) -> Iterator[str]:
     """Serve PUT on a free port: read the body, answer 201. A thread of this process, which is idle meanwhile."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=_serve, args=(server,), daemon=True).start()
+        threading.Thread(target=_serve, args=(server, limit), daemon=True).start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}/large.bin"
 
 
-def _serve(server: socket.socket) -> None:
+def _serve(server: socket.socket, limit: float) -> None:
     buffer = bytearray(1 << 20)
     while True:
         try:
@@ -83,11 +97,14 @@ def _serve(server: socket.socket) -> None:
                 int(line.split(b":")[1]) for line in fields.split(b"\r\n") if line.lower().startswith(b"content-length")
             )
             left = length - len(start)
+            begun = time.perf_counter()
             while left > 0:
                 received = connection.recv_into(buffer)
                 if not received:
                     break
                 left -= received
+                if limit:
+                    time.sleep(max(0.0, begun + (length - left) / limit - time.perf_counter()))
             connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
