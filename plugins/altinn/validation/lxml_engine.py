@@ -5,7 +5,7 @@ Importing this module imports lxml: do so in functions only.
 Why so and not otherwise: a schema given to a parser crashes on an entity, accepts cut-off files when the tree is
 parsed in pieces, or does not validate at all; a path that ends in .gz is unpacked. So the bytes are looked at, parsed
 whole, and then judged. What libxml2 gets wrong is mended here: white space around dates, and binary values that are
-none. Whatever this engine cannot do, it leaves to the other one (`Unsuitable`).
+none. Whatever this engine cannot do, such as references inside a document, it leaves to the other one (`Unsuitable`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lxml import etree
 from altinn.exceptions import Issue
 from altinn.protocol.xml_prescan import XmlLimits, check_start, prescan, refuse
 from altinn.validation.lxml_messages import explain
-from altinn.validation.schema_folder import SchemaNames, SchemaSource, closed_files, fingerprint
+from altinn.validation.schema_folder import SchemaNames, SchemaSource, closed_files, fingerprint, uses_references
 from altinn.validation.xsd_words import root_issue
 
 _KEPT_SCHEMAS = 16
@@ -69,7 +69,7 @@ def _built(source: SchemaSource) -> _Fast:
 
 def _build(source: SchemaSource) -> _Fast | None:
     files = closed_files(source)
-    if files is None:
+    if files is None or uses_references(list(files.values())):
         return None
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:

@@ -77,6 +77,16 @@ def _references(root: Element) -> Iterator[Element]:
         yield from root.findall(_XS + kind)
 
 
+def uses_references(files: Sequence[Element]) -> bool:
+    """Say whether a schema has values that refer to others in the document: libxml2 does not follow them."""
+    return any(
+        _local(node.get(name, "")) in ("IDREF", "IDREFS", "ENTITY", "ENTITIES", "NOTATION")
+        for root in files
+        for node in root.iter()
+        for name in ("type", "base", "itemType")
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class SchemaNames:
     """What the fast engine does not tell about its schema.
