@@ -57,6 +57,7 @@ _OPERATORS = (
     "instantiate",
     "plan_filing",
     "process_next",
+    "reconcile_calendar",
     "upload_data",
     "validate",
     "validate_at_authority",

@@ -35,6 +35,7 @@ RANKS = {
     "timetables": 2,
     "deadlines": 2,
     "runs": 3,
+    "filing_calendar": 3,
     "person_login": 2.5,
     "filing_ledger": 3,
     "checked_documents": 3,

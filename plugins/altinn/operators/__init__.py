@@ -11,6 +11,7 @@ from altinn.operators.find_instance import AltinnFindInstanceOperator
 from altinn.operators.instantiate import AltinnInstantiateMultipartOperator, AltinnInstantiateOperator
 from altinn.operators.plan_filing import AltinnPlanFilingOperator
 from altinn.operators.process_next import AltinnProcessNextOperator
+from altinn.operators.reconcile_calendar import AltinnReconcileOperator
 from altinn.operators.upload_data import AltinnUploadDataOperator
 from altinn.operators.validate import AltinnValidateOperator
 from altinn.operators.validate_at_authority import AltinnValidateAtAuthorityOperator
@@ -26,6 +27,7 @@ __all__ = [
     "AltinnInstantiateOperator",
     "AltinnPlanFilingOperator",
     "AltinnProcessNextOperator",
+    "AltinnReconcileOperator",
     "AltinnUploadDataOperator",
     "AltinnValidateAtAuthorityOperator",
     "AltinnValidateOperator",

@@ -1,0 +1,186 @@
+"""Reads from Altinn where a company stands with each period: what is ours or others', and what the authority says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from altinn.authorities.authority import Authority
+from altinn.exceptions import AltinnError
+from altinn.filing_calendar.calendar_rows import (
+    ACCEPTED,
+    DIFFERING,
+    FILED,
+    FILED_ELSEWHERE,
+    MISSING,
+    NOT_DUE,
+    REJECTED,
+    UNKNOWN,
+    WAITING_FOR_SIGNATURE,
+    CalendarRow,
+)
+from altinn.periods import Period
+from altinn.protocol import outcome
+from altinn.protocol.app_api import App
+from altinn.protocol.filing import HASH_STAMP, STAMP_NAMES, STAMP_VERSION, Filing, FilingKey, is_delivered
+from altinn.protocol.identifiers import InstanceOwner
+from altinn.protocol.model import Instance
+from altinn.protocol.outcome import Outcome
+from altinn.protocol.session import Session
+from altinn.protocol.storage_api import Storage
+from altinn.protocol.wire import Flow
+
+_STATES = {
+    outcome.ACCEPTED: ACCEPTED,
+    outcome.REJECTED: REJECTED,
+    outcome.SUBMITTED: FILED,
+    outcome.WAITING_FOR_AUTHORITY: FILED,
+    outcome.WAITING_FOR_PERSON: WAITING_FOR_SIGNATURE,
+    outcome.UNKNOWN: UNKNOWN,
+}
+
+PeriodReader = Callable[[Instance], "Flow[str | None]"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyCalendar:
+    """The calendar of one company and one app.
+
+    :param due_date: the deadline of a period.
+    :param today: the day in Norway.
+    :param period_of: reads the period of an instance that carries no stamp of ours.
+    :param link: the address where a person sees an instance.
+    :param expected: hash over the source documents by period, where the caller knows what was meant.
+    :param undelivered: periods that the authority itself lists as not delivered; None when it was not asked.
+    """
+
+    session: Session
+    app: App
+    storage: Storage
+    authority: Authority
+    owner: InstanceOwner
+    company: str
+    due_date: Callable[[Period], date]
+    today: date
+    period_of: PeriodReader
+    link: Callable[[Instance], str]
+    expected: Mapping[str, str] = field(default_factory=dict)
+    undelivered: frozenset[str] | None = None
+
+    def rows(self, key: FilingKey, periods: Sequence[Period]) -> Flow[list[CalendarRow]]:
+        """Read the owner's instances once, and return a row for each period.
+
+        :param key: any key of the app and the owner.
+        """
+        search = Filing(session=self.session, app=self.app, storage=self.storage, key=key)
+        instances = [one for one in (yield from search._scan()) if key.covers(one)]
+        ours: dict[str, list[Instance]] = {}
+        others: dict[str, list[Instance]] = {}
+        for instance in instances:
+            if is_own(instance):
+                ours.setdefault(instance.stamps.get(STAMP_NAMES[1], ""), []).append(instance)
+            elif is_delivered(instance):
+                name = yield from self.period_of(instance)
+                others.setdefault(name or "", []).append(instance)
+        found = []
+        for period in periods:
+            row = yield from self._row(period, ours.get(period.name, []), others.get(period.name, []))
+            found.append(row if row.instance_id else self._unread(row, others.get("", [])))
+        return found
+
+    def _row(self, period: Period, ours: Sequence[Instance], others: Sequence[Instance]) -> Flow[CalendarRow]:
+        delivered = sorted((i for i in ours if is_delivered(i)), key=_correction)
+        twice = len({_kind(i) for i in delivered}) < len(delivered)
+        if twice or (delivered and others):
+            ids = ", ".join(str(i.id) for i in (*delivered, *others))
+            return self._about(period, DIFFERING, f"filed more than once: {ids}", delivered[-1])
+        if delivered:
+            return (yield from self._judged(period, delivered[-1]))
+        if others:
+            return self._about(period, FILED_ELSEWHERE, "filed without this provider's key", others[-1])
+        return self._not_filed(period, [i for i in ours if not (i.is_soft_deleted or i.is_hard_deleted)])
+
+    def _judged(self, period: Period, instance: Instance) -> Flow[CalendarRow]:
+        verdict = yield from self._verdict(instance)
+        state = _STATES.get(verdict.state, UNKNOWN)
+        reason = "; ".join((verdict.reason, *verdict.codes))
+        if state in (ACCEPTED, FILED) and self.undelivered is not None and period.name in self.undelivered:
+            return self._about(period, DIFFERING, "the authority lists the period as not delivered", instance)
+        meant, stamped = self.expected.get(period.name), instance.stamps.get(HASH_STAMP)
+        if state in (ACCEPTED, FILED) and meant and stamped and meant != stamped:
+            return self._about(period, DIFFERING, "filed with other documents than these", instance)
+        return self._about(period, state, reason, instance)
+
+    def _verdict(self, instance: Instance) -> Flow[Outcome]:
+        """Read what the authority added, as far as its verdict needs it."""
+        documents: dict[str, bytes] = {}
+        for data_type in self.authority.awaited().receipt_types:
+            for element in instance.of_type(data_type):
+                answer = yield from self.session.perform(self.app.read_data(instance.id, element.id))
+                documents[data_type] = answer.body
+        return self.authority.verdict(instance, documents)
+
+    def _not_filed(self, period: Period, drafts: Sequence[Instance]) -> CalendarRow:
+        for draft in drafts:
+            stands = outcome.standing(draft)
+            if stands.state == outcome.WAITING_FOR_PERSON:
+                return self._about(period, WAITING_FOR_SIGNATURE, stands.reason, draft)
+        late = self.due_date(period) < self.today
+        reason = f"a draft is at {drafts[0].process.where}" if drafts else "Altinn has no instance of it"
+        if self.undelivered is not None and period.name in self.undelivered:
+            reason += "; the authority lists it as not delivered"
+        elif self.undelivered is not None and late:
+            return self._about(period, FILED_ELSEWHERE, "the authority does not list it as undelivered", None)
+        return self._about(period, MISSING if late else NOT_DUE, reason, drafts[0] if drafts else None)
+
+    def _unread(self, row: CalendarRow, unreadable: Sequence[Instance]) -> CalendarRow:
+        """Say that an instance whose period nobody can read may be the missing one."""
+        if not unreadable or row.state != MISSING:
+            return row
+        ids = ", ".join(str(i.id) for i in unreadable)
+        reason = f"nothing with a known period is filed, but the period of {ids} cannot be read"
+        return CalendarRow(**{**row.as_json(), "state": UNKNOWN, "reason": reason})
+
+    def _about(self, period: Period, state: str, reason: str, instance: Instance | None) -> CalendarRow:
+        there = {
+            "kind": _kind(instance),
+            "instance_id": str(instance.id),
+            "filed_at": (instance.process.ended or instance.last_changed) if is_delivered(instance) else "",
+            "url": self.link(instance),
+        } if instance else {}  # fmt: skip
+        return CalendarRow(
+            self.owner.organisation_number,
+            self.company,
+            period.name,
+            state,
+            self.due_date(period).isoformat(),
+            reason,
+            **there,
+        )
+
+
+def unreadable_rows(
+    organisation_number: str, company: str, periods: Sequence[Period], due: Callable[[Period], date], error: AltinnError
+) -> list[CalendarRow]:
+    """Return the rows of a company that could not be read, so that the others are shown all the same."""
+    reason = str(error).splitlines()[0]
+    return [
+        CalendarRow(organisation_number, company, period.name, UNKNOWN, due(period).isoformat(), reason)
+        for period in periods
+    ]
+
+
+def is_own(instance: Instance) -> bool:
+    """Whether the instance carries this provider's stamp."""
+    return instance.stamps.get(STAMP_NAMES[0]) == STAMP_VERSION
+
+
+def _kind(instance: Instance) -> str:
+    return instance.stamps.get(STAMP_NAMES[2], "") if is_own(instance) else ""
+
+
+def _correction(instance: Instance) -> int:
+    """Return the correction's number; 0 for the main filing."""
+    number = _kind(instance).removeprefix("correction-")
+    return int(number) if number.isdigit() else 0

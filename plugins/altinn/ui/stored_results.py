@@ -1,0 +1,89 @@
+"""Reads what tasks have left in Airflow's database, for users who may read it.
+
+Uses internal modules of Airflow (its security dependencies and its XCom table); this file is the only one that does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.models.dag import DagModel
+from airflow.models.xcom import XComModel
+from sqlalchemy import select
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A value that a task has left."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    value: Any
+
+
+def readable_dags(auth_manager: Any, user: Any, dag_ids: Iterable[str], session: Session) -> set[str]:
+    """Return the DAGs whose XComs the user may read: what the pages show are XComs."""
+    names = list(dag_ids)
+    teams = DagModel.get_dag_id_to_team_name_mapping(names, session=session)
+    return {
+        dag_id
+        for dag_id in names
+        if auth_manager.is_authorized_dag(
+            method="GET",
+            access_entity=DagAccessEntity.XCOM,
+            details=DagDetails(id=dag_id, team_name=teams.get(dag_id)),
+            user=user,
+        )
+    }
+
+
+def dags_with(key: str, session: Session) -> list[str]:
+    """Return the DAGs that have left a value under a key."""
+    return sorted(session.scalars(select(XComModel.dag_id).where(XComModel.key == key).distinct()))
+
+
+def latest(key: str, dag_ids: Iterable[str], session: Session) -> Iterator[Stored]:
+    """Return the newest value under a key of each DAG and task."""
+    seen: set[tuple[str, str]] = set()
+    columns = (XComModel.dag_id, XComModel.task_id, XComModel.run_id, XComModel.timestamp)
+    query = select(*columns, XComModel.map_index).where(XComModel.key == key, XComModel.dag_id.in_(list(dag_ids)))
+    for row in session.execute(query.order_by(XComModel.timestamp.desc())):
+        if (row.dag_id, row.task_id) not in seen:
+            seen.add((row.dag_id, row.task_id))
+            where = {"dag_id": row.dag_id, "run_id": row.run_id, "task_id": row.task_id, "map_index": row.map_index}
+            yield from _values(key, where, session)
+
+
+def of_run(dag_id: str, run_id: str, session: Session) -> list[tuple[str, str, int, Any]]:
+    """Return (task id, key, map index, value) of every value that a run's tasks have left."""
+    query = select(XComModel).where(XComModel.dag_id == dag_id, XComModel.run_id == run_id)
+    found = session.scalars(query.order_by(XComModel.task_id, XComModel.map_index))
+    return [(one.task_id, one.key, one.map_index, decoded(one.value)) for one in found]
+
+
+def _values(key: str, where: Mapping[str, Any], session: Session) -> Iterator[Stored]:
+    query = select(XComModel).where(XComModel.key == key)
+    for name, value in where.items():
+        query = query.where(getattr(XComModel, name) == value)
+    for one in session.scalars(query):
+        yield Stored(one.dag_id, one.run_id, one.task_id, decoded(one.value))
+
+
+def decoded(value: Any) -> Any:
+    """Return an XCom's value; it is kept as JSON, in some databases as JSON inside JSON."""
+    for _ in range(2):
+        if not isinstance(value, str | bytes):
+            break
+        try:
+            value = json.loads(value)
+        except ValueError:
+            break
+    return value
