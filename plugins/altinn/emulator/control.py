@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from altinn.emulator.faults.fault_routes import fault_routes
+from altinn.emulator.newcompanies import company_routes
 from altinn.emulator.ownerwork import make_instance, read_commission
 from altinn.emulator.world import World
 
@@ -20,7 +21,7 @@ CONDITIONS = ("up", "down", "frozen")
 
 def control_routes(world: World) -> list[Route]:
     """Return the routes that show and change the emulator itself."""
-    return [*_views(world), *_changes(world), *_orders(world), *fault_routes(world.faults)]
+    return [*_views(world), *_changes(world), *_orders(world), *company_routes(world), *fault_routes(world.faults)]
 
 
 def _views(world: World) -> list[Route]:

@@ -23,8 +23,9 @@ from altinn.filing_calendar.calendar_rows import (
 from altinn.periods import Period
 from altinn.protocol import outcome
 from altinn.protocol.app_api import App
-from altinn.protocol.filing import HASH_STAMP, STAMP_NAMES, STAMP_VERSION, Filing, FilingKey, is_delivered
+from altinn.protocol.filing_key import HASH_STAMP, STAMP_NAMES, STAMP_VERSION, FilingKey, is_delivered
 from altinn.protocol.identifiers import InstanceOwner
+from altinn.protocol.instance_search import InstanceSearch
 from altinn.protocol.model import Instance
 from altinn.protocol.outcome import Outcome
 from altinn.protocol.session import Session
@@ -73,8 +74,7 @@ class CompanyCalendar:
 
         :param key: any key of the app and the owner.
         """
-        search = Filing(session=self.session, app=self.app, storage=self.storage, key=key)
-        instances = [one for one in (yield from search._scan()) if key.covers(one)]
+        instances = yield from InstanceSearch(self.session, self.storage, key).instances()
         ours: dict[str, list[Instance]] = {}
         others: dict[str, list[Instance]] = {}
         for instance in instances:
@@ -127,7 +127,7 @@ class CompanyCalendar:
             if stands.state == outcome.WAITING_FOR_PERSON:
                 return self._about(period, WAITING_FOR_SIGNATURE, stands.reason, draft)
         late = self.due_date(period) < self.today
-        reason = f"a draft is at {drafts[0].process.where}" if drafts else "Altinn has no instance of it"
+        reason = f"a draft is at {drafts[0].process.where}" if drafts else "Altinn shows this login no instance of it"
         if self.undelivered is not None and period.name in self.undelivered:
             reason += "; the authority lists it as not delivered"
         elif self.undelivered is not None and late:

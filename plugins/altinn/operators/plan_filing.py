@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from altinn.authorities.period_readers import period_reader
 from altinn.exceptions import AltinnFilingError, AltinnInputError
 from altinn.operators.altinn_operator import AltinnOperator
-from altinn.protocol.filing import HASH_STAMP, Filed, Filing, FilingKey, is_delivered, refuse_taken_stamps
+from altinn.protocol.filing import Filed, Filing
+from altinn.protocol.filing_key import HASH_STAMP, FilingKey, is_delivered, refuse_taken_stamps
 from altinn.protocol.identifiers import AppId
 from altinn.runs import BACKFILL_LIMIT, FILE_MISSING, RunRules, resolve_period
 from altinn.runs.backfill_rules import refuse_long_backfill
@@ -102,9 +104,11 @@ class AltinnPlanFilingOperator(AltinnOperator):
 
     def _look(self, key: FilingKey) -> Filed | None:
         refuse_taken_stamps(key.app_id, self.hook.metadata(self.app))
+        app = self.hook.app(self.app)
         filing = Filing(
             session=self.hook.session,
-            app=self.hook.app(self.app),
+            app=app,
+            period_of=period_reader(self.app, self.hook.session, app),
             storage=self.hook.storage,
             key=key,
             on_foreign=self.on_foreign,

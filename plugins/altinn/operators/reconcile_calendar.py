@@ -15,7 +15,7 @@ from altinn.filing_calendar.calendar_rows import CalendarRow, as_csv
 from altinn.hooks.altinn_hook import AltinnHook
 from altinn.operators.altinn_operator import AltinnOperator
 from altinn.periods import Period, ReportCalendar, following, parse_period, preceding, report_calendar
-from altinn.protocol.filing import FilingKey
+from altinn.protocol.filing_key import FilingKey
 from altinn.protocol.identifiers import AppId
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ def refuse_long_backfill(context: Mapping[str, Any], limit: int, now: datetime |
 
     Airflow makes all runs of a backfill at once and tells none of them about the others. So the runs of the DAG whose
     filing task has not succeeded are counted: all of a backfill's before it begins, refused ones included, so that the
-    last ones of a refused backfill are refused too.
+    last ones of a refused backfill are refused too. (On SQLite the runs appear one by one, within seconds.)
 
     :param limit: how many periods may be left to file, this one included; 0 for no limit.
     :raises AltinnFilingError: there are more.

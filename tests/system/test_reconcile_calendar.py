@@ -1,0 +1,244 @@
+"""The calendar's reader: every state, read from Altinn."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from altinn.authorities.authority import Authority
+from altinn.emulator import Emulator
+from altinn.exceptions import AltinnError
+from altinn.operators import AltinnInstantiateOperator, AltinnReconcileOperator
+from altinn.periods import parse_period
+from altinn.protocol.model import Instance
+from altinn.protocol.outcome import ACCEPTED, REJECTED, Outcome, standing
+from tests.system.conftest import Look, RunTask
+from tests.system.conftest import Outcome as TaskOutcome
+
+FITNESS, OSLO = "897069650", "897069651"
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+class TestReport(Authority):
+    """A report whose form says its period in the first field, and in the second what the authority thinks of it."""
+
+    __test__ = False
+    name = "A test authority"
+    period_type = "model"
+
+    def period_of(self, content: bytes) -> str | None:
+        text = content.decode().partition("<property1>")[2].partition("</property1>")[0]
+        try:
+            return parse_period(text).name
+        except AltinnError:
+            return None
+
+    def verdict(self, instance: Instance, documents: Mapping[str, bytes]) -> Outcome:
+        found = standing(instance)
+        if not instance.process.is_ended:
+            return found
+        return Outcome(REJECTED, "no", ("E1: wrong",)) if instance.stamps.get("verdict") else Outcome(ACCEPTED, "yes")
+
+
+AUTHORITY = TestReport()
+NAME = "tests.system.test_reconcile_calendar"
+
+
+def reconcile(connection: str, **arguments: Any) -> AltinnReconcileOperator:
+    arguments = {
+        "app": "ttd/basic",
+        "report": "vat_terms",
+        "authority": {"accepted_when": "ended"},
+        "companies": [{"organisation_number": FITNESS, "name": "DDG Fitness"}],
+        "periods": ["2026-T4", "2026-T5"],
+        "altinn_conn_id": connection,
+        "now": lambda: NOW,
+        **arguments,
+    }
+    return AltinnReconcileOperator(task_id="reconcile", **arguments)
+
+
+@pytest.fixture
+def authority(monkeypatch: pytest.MonkeyPatch) -> str:
+    import sys
+
+    monkeypatch.setitem(sys.modules, NAME, sys.modules[__name__])
+    return NAME
+
+
+def states(outcome: TaskOutcome) -> dict[str, str]:
+    assert outcome.state == "success", outcome.error
+    return {row["period"]: row["state"] for row in outcome.xcoms["altinn_filing_calendar"]["rows"]}
+
+
+class Filer:
+    """Makes and files instances, as this provider and as others do."""
+
+    def __init__(self, run_task: RunTask, look: Look, connection: str) -> None:
+        self.run_task, self.look, self.connection = run_task, look, connection
+
+    def draft(self, period: str, app: str = "ttd/basic", **more: Any) -> str:
+        arguments = {"organisation_number": FITNESS, "altinn_conn_id": self.connection, **more}
+        made = self.run_task(AltinnInstantiateOperator(task_id="instantiate", app=app, period=period, **arguments))
+        assert made.state == "success", made.error
+        return str(made.result)
+
+    def file(self, period: str, **more: Any) -> str:
+        instance_id = self.draft(period, **more)
+        self.look.submit(instance_id)
+        return instance_id
+
+    def file_elsewhere(self, field: str) -> str:
+        """File as a person does in the portal: no stamp, only the form says the period."""
+        owner = {"instanceOwner": {"organisationNumber": FITNESS}}
+        made = self.look.api("POST", "/ttd/basic/instances", json=owner).json()["id"]
+        base = f"/ttd/basic/instances/{made}"
+        (form,) = [e["id"] for e in self.look.instance(made)["data"] if e["dataType"] == "model"]
+        content = f"<model><property1>{field}</property1><property2>b</property2></model>"
+        self.look.api("PUT", f"{base}/data/{form}", data=content, headers={"Content-Type": "application/xml"})
+        for action in ("write", "confirm"):
+            self.look.api("PUT", f"{base}/process/next", json={"action": action})
+        return str(made)
+
+
+@pytest.fixture
+def filer(run_task: RunTask, look: Look, connection: str) -> Filer:
+    return Filer(run_task, look, connection)
+
+
+def test_what_is_missing_and_what_is_not_due(run_task: RunTask, connection: str, look: Look) -> None:
+    before = look.writes()
+    outcome = run_task(reconcile(connection))
+    assert states(outcome) == {"2026-T4": "missing", "2026-T5": "not_due"}
+    assert outcome.result == {"csv_path": None, "counts": {"missing": 1, "not_due": 1}}
+    assert look.writes() == before
+
+
+def test_what_is_filed(run_task: RunTask, connection: str, filer: Filer) -> None:
+    filed = filer.file("2026-T4")
+    drafted = filer.draft("2026-T5")
+    outcome = run_task(reconcile(connection))
+    first, second = outcome.xcoms["altinn_filing_calendar"]["rows"]
+    assert (first["state"], first["instance_id"], first["kind"]) == ("accepted", filed, "main")
+    assert first["url"].endswith(f"/ttd/basic/#/instance/{filed}")
+    assert first["filed_at"]
+    assert (second["state"], second["instance_id"], second["filed_at"]) == ("not_due", drafted, "")
+    assert "a draft is at Task_1" in second["reason"]
+
+
+def test_a_newer_correction_counts(run_task: RunTask, connection: str, filer: Filer) -> None:
+    filer.file("2026-T4")
+    corrected = filer.file("2026-T4", kind="correction", correction_number=1)
+    row = run_task(reconcile(connection)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"], row["kind"]) == ("accepted", corrected, "correction-1")
+
+
+def test_what_waits_for_a_person(run_task: RunTask, connection: str, filer: Filer, look: Look) -> None:
+    waiting = filer.draft("2026-T4")
+    base = f"/ttd/basic/instances/{waiting}"
+    (form,) = [e["id"] for e in look.instance(waiting)["data"] if e["dataType"] == "model"]
+    content = "<model><property1>a</property1><property2>b</property2></model>"
+    look.api("PUT", f"{base}/data/{form}", data=content, headers={"Content-Type": "application/xml"})
+    look.api("PUT", f"{base}/process/next", json={"action": "write"})
+    row = run_task(reconcile(connection)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"]) == ("waiting_for_signature", waiting)
+
+
+def test_what_the_authority_rejected(run_task: RunTask, connection: str, filer: Filer, authority: str) -> None:
+    filer.file("2026-T4", data_values={"verdict": "no"})
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["reason"]) == ("rejected", "no; E1: wrong")
+
+
+def test_what_was_filed_elsewhere(run_task: RunTask, connection: str, filer: Filer, authority: str) -> None:
+    filed = filer.file_elsewhere("2026-T4")
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"], row["kind"]) == ("filed_elsewhere", filed, "")
+
+
+def test_a_period_that_cannot_be_read_hides_nothing(
+    run_task: RunTask, connection: str, filer: Filer, authority: str
+) -> None:
+    filed = filer.file_elsewhere("last term")
+    rows = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"]
+    assert [row["state"] for row in rows] == ["unknown", "not_due"]
+    assert filed in rows[0]["reason"]
+
+
+def test_what_was_filed_twice(run_task: RunTask, connection: str, filer: Filer, authority: str) -> None:
+    ours = filer.file("2026-T4")
+    theirs = filer.file_elsewhere("2026-T4")
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert row["state"] == "differing"
+    assert ours in row["reason"]
+    assert theirs in row["reason"]
+
+
+def test_what_was_filed_with_other_documents(run_task: RunTask, connection: str, filer: Filer) -> None:
+    filer.file("2026-T4", content_sha256="a" * 64)
+    for meant, state in (("a", "accepted"), ("b", "differing")):
+        expected = {FITNESS: {"2026-T4": meant * 64}}
+        assert states(run_task(reconcile(connection, content_sha256=expected)))["2026-T4"] == state
+
+
+def test_a_company_that_cannot_be_read_hides_no_other(
+    run_task: RunTask, connection: str, filer: Filer, emulator: Emulator
+) -> None:
+    filer.file("2026-T4")
+    emulator.faults.add("403", method="GET", path="/storage/api/v1/instances$", occurrence=1)
+    rows = run_task(reconcile(connection, companies=[OSLO, FITNESS])).xcoms["altinn_filing_calendar"]["rows"]
+    found = {row["organisation_number"]: (row["state"], row["reason"]) for row in rows if row["period"] == "2026-T4"}
+    assert found[FITNESS][0] == "accepted"
+    assert found[OSLO][0] == "unknown"
+    assert "403" in found[OSLO][1]
+
+
+def test_reading_nothing_is_a_failure(run_task: RunTask, connection: str, emulator: Emulator) -> None:
+    emulator.faults.add("403", method="GET", path="/storage/api/v1/instances$", occurrence="every")
+    outcome = run_task(reconcile(connection, companies=[OSLO, FITNESS]))
+    assert outcome.state == "failed"
+    assert "altinn_filing_calendar" not in outcome.xcoms
+
+
+def test_the_csv_file(run_task: RunTask, connection: str, filer: Filer, tmp_path: Path) -> None:
+    filed = filer.file("2026-T4")
+    target = tmp_path / "new" / "calendar.csv"
+    run_task(reconcile(connection, csv_path=str(target)))
+    rows = list(csv.DictReader(io.StringIO(target.read_bytes().decode("utf-8-sig"))))
+    assert [(row["company"], row["period"], row["state"], row["instance_id"]) for row in rows] == [
+        ("DDG Fitness", "2026-T4", "accepted", filed),
+        ("DDG Fitness", "2026-T5", "not_due", ""),
+    ]
+
+
+def test_the_periods_by_default(run_task: RunTask, connection: str) -> None:
+    outcome = run_task(reconcile(connection, periods=None, count=3))
+    calendar = outcome.xcoms["altinn_filing_calendar"]
+    assert calendar["periods"] == ["2026-T3", "2026-T4", "2026-T5", "2026-T6"]
+    assert calendar["read_at"] == "2026-11-25T12:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"companies": []}, "companies must be a list"),
+        ({"companies": [FITNESS, FITNESS]}, "is in the list 2 times"),
+        ({"companies": ["12345"]}, "is no organisation number"),
+        ({"report": "vat"}, "no report is called"),
+        ({"authority": "nobody"}, "there is no authority"),
+        ({"count": 0, "periods": None}, "count must be at least 1"),
+    ],
+)
+def test_wrong_arguments_fail_before_anything_is_asked(
+    run_task: RunTask, connection: str, look: Look, arguments: dict[str, Any], said: str
+) -> None:
+    outcome = run_task(reconcile(connection, **arguments))
+    assert outcome.state == "failed"
+    assert said in str(outcome.error)
+    assert look.journal() == []
