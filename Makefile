@@ -68,6 +68,10 @@ corpus: install ## hold the local checks to real, mutated and hostile documents 
 bench: install ## measure checks, imports, uploads and a whole filing against what they are compared with (BENCH=--quick)
 	@$(RUN) bench $(BENCH)
 
+.PHONY: test-backfill
+test-backfill: install ## backfill years of VAT terms and file for a fleet, with a real Airflow (ten minutes)
+	@$(RUN) pytest tests/backfill
+
 .PHONY: lint format typecheck
 lint: install ## check style, formatting and types
 	@$(BIN)/ruff check .

@@ -14,6 +14,7 @@ from altinn.filing_calendar.calendar_reading import CompanyCalendar, unreadable_
 from altinn.filing_calendar.calendar_rows import CalendarRow, as_csv
 from altinn.hooks.altinn_hook import AltinnHook
 from altinn.operators.altinn_operator import AltinnOperator
+from altinn.operators.plan_filing import whole_number
 from altinn.periods import Period, ReportCalendar, following, parse_period, preceding, report_calendar
 from altinn.protocol.filing_key import FilingKey
 from altinn.protocol.identifiers import AppId
@@ -54,6 +55,7 @@ class AltinnReconcileOperator(AltinnOperator):
         *AltinnOperator.template_fields,
         "companies",
         "periods",
+        "count",
         "csv_path",
         "content_sha256",
         "due_dates",
@@ -66,7 +68,7 @@ class AltinnReconcileOperator(AltinnOperator):
         authority: str | Mapping[str, Any],
         companies: Sequence[Mapping[str, str] | str],
         periods: Sequence[str] | None = None,
-        count: int = 12,
+        count: int | str = 12,
         csv_path: str | None = None,
         content_sha256: Mapping[str, Mapping[str, str]] | None = None,
         due_dates: Mapping[str, str] | None = None,
@@ -141,10 +143,11 @@ class AltinnReconcileOperator(AltinnOperator):
     def _periods(self, report: ReportCalendar, today: date) -> list[Period]:
         if self.periods:
             return sorted((parse_period(str(name)) for name in self.periods), key=lambda period: period.start)
-        if self.count < 1:
-            raise AltinnInputError(f"count must be at least 1, not {self.count}")
+        count = whole_number(self.count, "count")
+        if count < 1:
+            raise AltinnInputError(f"count must be at least 1, not {count}")
         found = [report.latest_ended(today)]
-        while len(found) < self.count:
+        while len(found) < count:
             found.insert(0, preceding(found[0]))
         return [*found, following(found[-1])]
 

@@ -32,7 +32,8 @@ class PeriodTimetable(Timetable):
     - A DAG that has never run begins with the oldest period whose deadline has not passed: what is overdue is a
       backfill's work and not to be filed because somebody unpauses a DAG. `catchup=True` begins with `start_date`.
     - A backfill's runs start at once, also those of periods that have ended but are not yet due. (So do those of a DAG
-      that has both `catchup=True` and an `end_date`: the two look the same from here.)
+      that has both `catchup=True` and an `end_date`, if they have ended when the schedule is looked at: the two look
+      the same from here.)
     - A manual run whose logical date is exactly a period's first day is about that period; any other moment, such as
       the "now" that the trigger form fills in, is about none.
 
@@ -156,7 +157,9 @@ class PeriodTimetable(Timetable):
         interval = _interval(period)
         if restriction.latest is not None and interval.start > restriction.latest:
             return None
-        return DagRunInfo(run_after=interval.end if in_backfill else self.run_after(period), data_interval=interval)
+        # Airflow names a backfill's runs by this moment, so it is the period's first one.
+        at_once = in_backfill and interval.end <= self._now()
+        return DagRunInfo(run_after=interval.start if at_once else self.run_after(period), data_interval=interval)
 
     def _next_period(self, last: DataInterval | None, restriction: TimeRestriction) -> Period | None:
         bounds = []

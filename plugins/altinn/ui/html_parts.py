@@ -39,7 +39,8 @@ _STYLE = """
  p { margin: .25rem 0; max-width: 60rem; } .quiet { color: #59636e; }
  .scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .75rem 0; }
  th, td { border: 1px solid #d0d5da; padding: .35rem .55rem; text-align: left; vertical-align: top; }
- thead th { background: #f5f6f8; position: sticky; top: 0; } th small, td small { font-weight: normal; display: block; }
+ thead th { background: #f5f6f8; position: sticky; top: 0; white-space: nowrap; }
+ th small, td small { font-weight: normal; display: block; }
  td a { color: inherit; } .old { color: #8a3b00; font-weight: 600; }
  ul.key { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .35rem 1rem; }
  ul.key span, td.state { border-radius: 2px; } ul.key span { padding: 0 .4rem; }
