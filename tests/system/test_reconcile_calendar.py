@@ -184,7 +184,7 @@ def test_what_was_filed_with_other_documents(run_task: RunTask, connection: str,
     filer.file("2026-T4", content_sha256="a" * 64)
     for meant, state in (("a", "accepted"), ("b", "differing")):
         expected = {FITNESS: {"2026-T4": meant * 64}}
-        assert states(run_task(reconcile(connection, content_sha256=expected)))["2026-T4"] == state
+        assert states(run_task(reconcile(connection, expected_sha256=expected)))["2026-T4"] == state
 
 
 def test_a_company_that_cannot_be_read_hides_no_other(

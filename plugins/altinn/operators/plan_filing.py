@@ -43,7 +43,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
     :param on_backfill: "file_missing" or "verify_only".
     :param max_filings_per_backfill: how many periods one backfill may file; 0 for no limit.
     :param on_foreign: as in AltinnInstantiateOperator.
-    :return: {"period", "kind", "correction_number"} for the tasks after it.
+    :return: {"period", "kind", "correction_number"} for the tasks after it, as `plan.output["period"]` …
     """
 
     template_fields: Sequence[str] = (
@@ -70,9 +70,10 @@ class AltinnPlanFilingOperator(AltinnOperator):
         on_backfill: str = FILE_MISSING,
         max_filings_per_backfill: int | str = BACKFILL_LIMIT,
         on_foreign: str = "fail",
+        multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.period = period
         self.kind = kind
         self.correction_number = correction_number

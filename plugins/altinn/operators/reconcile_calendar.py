@@ -43,7 +43,7 @@ class AltinnReconcileOperator(AltinnOperator):
     :param periods: names of the periods to read; by default the `count` last ones that have ended, and the current one.
     :param count: how many.
     :param csv_path: where to write the CSV file, local or anything ObjectStoragePath knows; none by default.
-    :param content_sha256: {organisation number: {period: hash over the source documents}}; what is filed with other
+    :param expected_sha256: {organisation number: {period: hash over the source documents}}; what is filed with other
         ones is shown as differing.
     :param due_dates: deadlines that the authority has stated otherwise, by period.
     :param act_for_company: log in as each company's own system user.
@@ -57,7 +57,7 @@ class AltinnReconcileOperator(AltinnOperator):
         "periods",
         "count",
         "csv_path",
-        "content_sha256",
+        "expected_sha256",
         "due_dates",
     )
 
@@ -70,7 +70,7 @@ class AltinnReconcileOperator(AltinnOperator):
         periods: Sequence[str] | None = None,
         count: int | str = 12,
         csv_path: str | None = None,
-        content_sha256: Mapping[str, Mapping[str, str]] | None = None,
+        expected_sha256: Mapping[str, Mapping[str, str]] | None = None,
         due_dates: Mapping[str, str] | None = None,
         act_for_company: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -83,7 +83,7 @@ class AltinnReconcileOperator(AltinnOperator):
         self.periods = periods
         self.count = count
         self.csv_path = csv_path
-        self.content_sha256 = content_sha256
+        self.expected_sha256 = expected_sha256
         self.due_dates = due_dates
         self.act_for_company = act_for_company
         self.now = now
@@ -135,7 +135,7 @@ class AltinnReconcileOperator(AltinnOperator):
             today=today,
             period_of=period_reader(authority, hook.session, lambda _instance: app),
             link=lambda instance: hook.instance_link(self.app, instance.id),
-            expected=dict((self.content_sha256 or {}).get(number, {})),
+            expected=dict((self.expected_sha256 or {}).get(number, {})),
         )
         key = FilingKey.of(AppId.parse(self.app), owner, periods[0].name, "main", 0)
         return hook.run(calendar.rows(key, periods))
