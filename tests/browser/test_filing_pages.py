@@ -90,7 +90,7 @@ def test_the_calendar_shows_what_is_filed(page: Page, endpoints: Endpoints, api:
     expect(inside.get_by_text("read", exact=False).first).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/altinn/calendar", f"/altinn/filing?dag_id={VAT_DAG}&run_id=any"])
+@pytest.mark.parametrize("path", ["/altinn-filings/calendar", f"/altinn-filings/filing?dag_id={VAT_DAG}&run_id=any"])
 def test_nobody_reads_a_page_without_a_login(endpoints: Endpoints, path: str) -> None:
     answer = requests.get(f"{endpoints.airflow}{path}", timeout=60)
     assert answer.status_code in (401, 403)
@@ -100,7 +100,7 @@ def test_nobody_reads_a_page_without_a_login(endpoints: Endpoints, path: str) ->
 def test_a_run_that_is_not_there_shows_nothing(endpoints: Endpoints, api: AirflowApi) -> None:
     token = api.log_in(endpoints.username, endpoints.password)
     headers = {"Authorization": f"Bearer {token}"}
-    base = f"{endpoints.airflow}/altinn/filing"
+    base = f"{endpoints.airflow}/altinn-filings/filing"
     nothing = requests.get(base, params={"dag_id": VAT_DAG, "run_id": "none"}, headers=headers, timeout=60)
     assert nothing.status_code == 200
     assert "has filed nothing" in nothing.text
