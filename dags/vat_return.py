@@ -21,13 +21,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Param, get_current_context, task
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from altinn.authorities import skatteetaten_vat as vat
+from altinn.deadlines import StatutoryDeadline
+from altinn.deadlines.deadline_log import log_deadline
 from altinn.exceptions import Issue
 from altinn.operators import (
     AltinnCollectReceiptOperator,
@@ -61,6 +65,13 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     is_paused_upon_creation=True,
+    # Two days before the deadline Airflow warns of a run that has not succeeded; put your own notifier here.
+    deadline=DeadlineAlert(
+        reference=StatutoryDeadline("vat_terms"),
+        interval=timedelta(days=-2),
+        callback=AsyncCallback(log_deadline),
+        name="VAT return due",
+    ),
     render_template_as_native_obj=True,
     tags=["altinn", "skatteetaten", "vat"],
     params={

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jwt.algorithms import RSAAlgorithm
 
 from altinn.authorities.authority import Authority
+from altinn.authorities.vat_undelivered import STATUS_PATH
 from altinn.emulator import Emulator
 from altinn.exceptions import AltinnError
-from altinn.operators import AltinnInstantiateOperator, AltinnReconcileOperator
+from altinn.operators import (
+    AltinnInstantiateOperator,
+    AltinnProcessNextOperator,
+    AltinnReconcileOperator,
+    AltinnUploadDataOperator,
+)
 from altinn.periods import parse_period
 from altinn.protocol.model import Instance
 from altinn.protocol.outcome import ACCEPTED, REJECTED, Outcome, standing
-from tests.system.conftest import Look, RunTask
+from tests.system.conftest import Connect, Look, RunTask
 from tests.system.conftest import Outcome as TaskOutcome
+from tests.unit.login_samples import pem, private_key
 
 FITNESS, OSLO = "897069650", "897069651"
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -204,6 +214,115 @@ def test_reading_nothing_is_a_failure(run_task: RunTask, connection: str, emulat
     outcome = run_task(reconcile(connection, companies=[OSLO, FITNESS]))
     assert outcome.state == "failed"
     assert "altinn_filing_calendar" not in outcome.xcoms
+
+
+class StatusService(BaseHTTPRequestHandler):
+    """Skatteetaten's list of undelivered terms, as its published schema has it; needs a token."""
+
+    terms: tuple[str, ...] = ()
+    status = 200
+    asked: list[str] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        assert self.headers["Authorization"].startswith("Bearer ")
+        terms = "".join(
+            "<terminUtenLevertMvaMelding><meldingskategori>alminnelig</meldingskategori><skattleggingsperiode>"
+            f"<periode>{term}</periode><aar>2026</aar></skattleggingsperiode>"
+            "<skattleggingsperiodeType>toMaaned</skattleggingsperiodeType>"
+            "<leveringsfrist>2026-11-30</leveringsfrist></terminUtenLevertMvaMelding>"
+            for term in self.terms
+        )
+        body = (
+            '<mvaMeldingInnsendingStatus xmlns="no:skatteetaten:fastsetting:avgift:mva:mvaMeldingInnsendingStatus:v1">'
+            f"<skattepliktig><organisasjonsnummer>{FITNESS}</organisasjonsnummer></skattepliktig>{terms}"
+            "<harTidligereSendtMvaMelding>true</harTidligereSendtMvaMelding></mvaMeldingInnsendingStatus>"
+        ).encode()
+        self.send_response(self.status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: object) -> None:
+        """Keep the test's output clean."""
+
+
+@pytest.fixture
+def status_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(StatusService, "asked", [])
+    server = ThreadingHTTPServer(("127.0.0.1", 0), StatusService)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}{STATUS_PATH}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+BORETTSLAG = "950474084"
+
+
+@pytest.fixture
+def system_user(connect: Connect) -> Iterator[str]:
+    """Name a connection of a system user: only such a login, or a person's, has a token for the authority itself."""
+    public = {**RSAAlgorithm.to_jwk(private_key().public_key(), as_dict=True), "kid": "key-1"}
+    user = {"org_number": BORETTSLAG, "external_ref": None, "id": "d111dbab-d619-4f15-bf29-58fe570a9ae6"}
+    vendor = {
+        "client_id": "vendor",
+        "integration": "maskinporten",
+        "jwks": {"keys": [public]},
+        "scopes": ["altinn:instances.read", "altinn:instances.write"],
+        "org_number": "913312465",
+        "system_id": "913312465_sbs",
+        "system_users": [user],
+    }
+    with Emulator(clients=[vendor]) as running:
+        login = {"auth_mode": "maskinporten", "private_key": pem(), "key_id": "key-1", "on_behalf_of": BORETTSLAG}
+        yield connect(running.base_url, conn_id="vendor", login="vendor", **login)
+
+
+def file_as(run_task: RunTask, conn_id: str, form: str) -> None:
+    """File 2026-T4 of the demonstration app with the operators."""
+    common: dict[str, Any] = {"app": "ttd/basic", "altinn_conn_id": conn_id}
+    made = run_task(AltinnInstantiateOperator(task_id="instantiate", period="2026-T4", **common))
+    on_it: dict[str, Any] = {**common, "instance_id": made.result}
+    sent = run_task(AltinnUploadDataOperator(task_id="upload", data_type="model", path=form, **on_it))
+    for task in ("data", "confirmation"):
+        push = AltinnProcessNextOperator(task_id=f"push_{task}", from_task=task, documents=sent.result, **on_it)
+        done = run_task(push)
+        assert done.state == "success", done.error
+
+
+def test_the_authority_s_list_is_held_against_what_altinn_has(
+    run_task: RunTask, system_user: str, form: str, status_service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """2026-T4 is filed though the authority lacks it; 2026-T3 is not in Altinn though the authority has it."""
+    file_as(run_task, system_user, form)
+    monkeypatch.setattr(StatusService, "terms", ("mars-april", "juli-august", "september-oktober"))
+    wanted = {
+        "companies": [BORETTSLAG],
+        "periods": ["2026-T2", "2026-T3", "2026-T4", "2026-T5"],
+        "undelivered_url": status_service,
+        "due_dates": {"2026-T2": "2026-06-10"},
+    }
+    outcome = run_task(reconcile(system_user, **wanted))
+    assert list(states(outcome).values()) == ["not_due", "filed_elsewhere", "differing", "not_due"]
+    rows = outcome.xcoms["altinn_filing_calendar"]["rows"]
+    # The authority's own deadline counts, also against what the DAG says.
+    assert [row["due_date"] for row in rows] == ["2026-11-30", "2026-08-31", "2026-11-30", "2026-11-30"]
+    assert "the authority lists it as not delivered" in rows[0]["reason"]
+    assert StatusService.asked == [STATUS_PATH.replace("{organisation_number}", BORETTSLAG)]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_without_the_authority_s_list_altinn_alone_counts(
+    run_task: RunTask, system_user: str, status_service: str, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr(StatusService, "status", status)
+    outcome = run_task(reconcile(system_user, companies=[BORETTSLAG], undelivered_url=status_service))
+    assert StatusService.asked
+    assert states(outcome) == {"2026-T4": "missing", "2026-T5": "not_due"}
 
 
 def test_the_csv_file(run_task: RunTask, connection: str, filer: Filer, tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ class AltinnReconcileOperator(AltinnOperator):
     :param expected_sha256: {organisation number: {period: hash over the source documents}}; what is filed with other
         ones is shown as differing.
     :param due_dates: deadlines that the authority has stated otherwise, by period.
+    :param undelivered_url: Skatteetaten's list of undelivered VAT terms, {organisation_number} in its address: where
+        the connection may read it, its deadlines count, and what it says is held against what Altinn has. See
+        `altinn.authorities.vat_undelivered`.
     :param act_for_company: log in as each company's own system user.
     :param now: the clock.
     :return: {"csv_path", "counts": {state: number of rows}}.
@@ -59,6 +62,7 @@ class AltinnReconcileOperator(AltinnOperator):
         "csv_path",
         "expected_sha256",
         "due_dates",
+        "undelivered_url",
     )
 
     def __init__(
@@ -72,6 +76,7 @@ class AltinnReconcileOperator(AltinnOperator):
         csv_path: str | None = None,
         expected_sha256: Mapping[str, Mapping[str, str]] | None = None,
         due_dates: Mapping[str, str] | None = None,
+        undelivered_url: str | None = None,
         act_for_company: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         **kwargs: Any,
@@ -85,6 +90,7 @@ class AltinnReconcileOperator(AltinnOperator):
         self.csv_path = csv_path
         self.expected_sha256 = expected_sha256
         self.due_dates = due_dates
+        self.undelivered_url = undelivered_url
         self.act_for_company = act_for_company
         self.now = now
 
@@ -124,6 +130,8 @@ class AltinnReconcileOperator(AltinnOperator):
         hook = AltinnHook(self.altinn_conn_id, on_behalf_of=number) if self.act_for_company else self.hook
         owner = hook.owner(organisation_number=number)
         app = hook.app(self.app)
+        listed = self._undelivered(hook, number)
+        due = self._due(report, listed)
         calendar = CompanyCalendar(
             session=hook.session,
             app=app,
@@ -131,11 +139,12 @@ class AltinnReconcileOperator(AltinnOperator):
             authority=authority,
             owner=owner,
             company=name,
-            due_date=self._due(report),
+            due_date=due,
             today=today,
             period_of=period_reader(authority, hook.session, lambda _instance: app),
             link=lambda instance: hook.instance_link(self.app, instance.id),
             expected=dict((self.expected_sha256 or {}).get(number, {})),
+            undelivered=None if listed is None else frozenset(listed),
         )
         key = FilingKey.of(AppId.parse(self.app), owner, periods[0].name, "main", 0)
         return hook.run(calendar.rows(key, periods))
@@ -151,13 +160,22 @@ class AltinnReconcileOperator(AltinnOperator):
             found.insert(0, preceding(found[0]))
         return [*found, following(found[-1])]
 
-    def _due(self, report: ReportCalendar) -> Callable[[Period], date]:
-        stated = dict(self.due_dates or {})
+    def _undelivered(self, hook: AltinnHook, number: str) -> dict[str, date] | None:
+        """Ask the authority for the company's undelivered periods; None when it is not asked or does not answer."""
+        if not self.undelivered_url:
+            return None
+        from altinn.authorities.vat_undelivered import undelivered
 
-        def due(period: Period) -> date:
-            return date.fromisoformat(stated[period.name]) if period.name in stated else report.due_date(period)
+        url = self.undelivered_url.replace("{organisation_number}", number)
+        try:
+            return hook.run(hook.session.perform(undelivered(url)))
+        except AltinnError as exc:
+            self.log.warning("%s: the authority's list of undelivered periods is left out: %s", number, exc)
+            return None
 
-        return due
+    def _due(self, report: ReportCalendar, listed: Mapping[str, date] | None = None) -> Callable[[Period], date]:
+        stated = {name: date.fromisoformat(day) for name, day in (self.due_dates or {}).items()} | dict(listed or {})
+        return lambda period: stated.get(period.name) or report.due_date(period)
 
     def _calendar(
         self,
