@@ -103,11 +103,11 @@ def test_fifty_acceptances_are_fifty_payments(airflow: RealAirflow) -> None:
     run_id = airflow.trigger("stack_fifty", {})
     airflow.require_success("stack_fifty", run_id)
     folder = airflow.stack.folder.files / "payments"
-    airflow.until(lambda: len(list(folder.glob("*.json"))) == 50, "fifty payment orders")
-    orders = [json.loads(path.read_text()) for path in folder.glob("*.json")]
-    assert sorted(int(order["amount"]) for order in orders) == list(range(1000, 1050))
+    airflow.until(lambda: len(list(folder.glob("5000*_0000*.json"))) == 50, "fifty payment orders")
     airflow.until(lambda: not airflow.api.runs("pay_the_vat", "queued", "running"), "the payments' runs to end")
-    assert len(list(folder.glob("*.json"))) == 50
+    orders = [json.loads(path.read_text()) for path in folder.glob("5000*_0000*.json")]
+    assert sorted(int(order["amount"]) for order in orders) == list(range(1000, 1050))
+    assert not list(folder.glob("1_other*"))
 
 
 def paid(airflow: RealAirflow) -> list[dict[str, Any]]:
