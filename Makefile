@@ -29,7 +29,7 @@ down: ## stop what `make up` started
 clean: down ## stop, and forget all state of Airflow and the emulator (.run); .venv stays
 	@rm -rf .run
 
-.PHONY: test test-unit test-contract test-generated bench-emulator bench bench-waiting test-system test-stack test-browser
+.PHONY: test test-unit test-contract test-generated bench-emulator test-system test-stack test-browser
 test: install ## run the tests that need no browser
 	@$(RUN) pytest
 
@@ -44,11 +44,6 @@ test-generated: install ## ask the emulator some thousand requests made from Alt
 
 bench-emulator: install ## measure the emulator: requests a second on one core, start and stop
 	@$(RUN) scripts.bench_emulator
-
-bench: bench-waiting ## run the benchmarks
-
-bench-waiting: install ## measure 1,000 filings that wait on one triggerer: its CPU, memory and requests a second
-	@$(RUN) scripts.bench_waiting
 
 test-system: install ## run the tests with Airflow
 	@$(RUN) pytest tests/system

@@ -1,18 +1,14 @@
-"""Measure filings that wait on one triggerer: its CPU, its memory, and the requests that it makes.
+"""Filings that wait on one triggerer: its CPU, its memory, and the requests that it makes.
 
-    python -m scripts.bench_waiting [--filings 200 1000] [--seconds 60] [--interval 30]
-
-Starts the stack, has the emulator make an instance for each filing, and lets Airflow defer one task for each straight
-to the triggerer, as the sensors do after their first look. Each number of filings is measured for a while at a fixed
-interval, which is harder than real life, where the interval grows to half an hour. From the slope between the two
-numbers follows an estimate for 10,000.
+Starts a stack of its own, has the emulator make an instance for each filing, and lets Airflow defer one task for each
+straight to the triggerer, where the sensors are after their first look. Each number of filings is measured for a while
+at a fixed interval, which is harder than real life, where the interval grows to half an hour. From the slope between
+the two numbers follows an estimate for ten thousand.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import sys
 import tempfile
 import time
@@ -21,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.figures import PROJECT, Report
 from scripts.airflow_api import AirflowApi
 from scripts.console import Console
 from scripts.failure import CommandError
 from scripts.rest import Service, wait_until
-from scripts.run_folder import PROJECT, RunFolder
+from scripts.run_folder import RunFolder
 from scripts.stack import DEMO, Stack
 
 if TYPE_CHECKING:
@@ -35,6 +32,23 @@ APP, COMPANY = "ssb/ra0000-01", "950474084"
 MANY = 10_000
 REAL_INTERVAL = 1800.0
 START_LIMIT = 900.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured.
+
+    :param interval: seconds between two looks at a filing.
+    :param seconds: how long each number of filings is measured.
+    """
+
+    few: int
+    many: int
+    interval: float
+    seconds: float
+
+
+SCALES = {"quick": Scale(20, 100, 10.0, 20.0), "full": Scale(200, 1000, 30.0, 60.0)}
 
 
 @dataclass(frozen=True)
@@ -51,72 +65,52 @@ class Measured:
     memory: float
     requests: float
 
-    def line(self) -> str:
-        """Return the measurement as a line of the table."""
-        return f"{self.filings:>8} {self.cpu:>9.1%} {self.memory / 2**20:>10.0f} {self.requests:>14.1f}"
 
-
-def main() -> int:
-    """Measure and print; return 1 when the triggerer could not keep up or the stack did not start."""
-    parser = argparse.ArgumentParser(prog="bench_waiting", description=__doc__)
-    parser.add_argument("--filings", type=int, nargs=2, default=[200, 1000], metavar=("FEW", "MANY"))
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long each number is measured")
-    parser.add_argument("--interval", type=float, default=30.0, help="seconds between two looks at a filing")
-    options = parser.parse_args()
-    console = Console(sys.stdout)
+def run(mode: str) -> Report:
+    """Measure a few and many waiting filings, and estimate ten thousand."""
+    scale = SCALES[mode]
     with tempfile.TemporaryDirectory(prefix="altinn-bench-") as folder:
-        try:
-            few, many = measure(Path(folder), console, options)
-        except CommandError as exc:
-            console.line(f"bench_waiting: {exc}")
-            return 1
-    report(console, few, many, options.interval)
-    expected = many.filings / options.interval
-    if many.requests < 0.8 * expected:
-        console.line(f"bench_waiting: the triggerer did not keep up: {expected:.1f} requests a second were due")
-        return 1
-    return 0
-
-
-def report(console: Console, few: Measured, many: Measured, interval: float) -> None:
-    """Print both measurements and what follows for ten thousand."""
-    load = os.getloadavg()[0]
-    console.line(f"Filings waiting on one triggerer, a look every {interval:.0f} s (load of this machine: {load:.1f})")
-    console.line(f"{'filings':>8} {'CPU':>9} {'MB':>10} {'requests/s':>14}")
-    console.line(few.line())
-    console.line(many.line())
+        few, many = measure(Path(folder), scale)
+    report = Report(f"Filings that wait on one triggerer, a look every {scale.interval:.0f} s")
+    due = many.filings / scale.interval
+    for one in (few, many):
+        report.add(f"{one.filings} filings: CPU of one core", "%", [100 * one.cpu])
+        report.add(f"{one.filings} filings: memory", "MB", [one.memory / 2**20])
+        more = {"goal": f">= {0.8 * due:.1f} 1/s", "met": one.requests >= 0.8 * due} if one is many else {}
+        report.add(f"{one.filings} filings: requests", "1/s", [one.requests], **more)
     cpu = (many.cpu - few.cpu) / (many.requests - few.requests) if many.requests > few.requests else 0.0
     memory = (many.memory - few.memory) / (many.filings - few.filings)
-    base = many.cpu - cpu * many.requests
-    console.line(f"A request takes {cpu * 1000:.1f} ms of CPU, a waiting filing {memory / 1024:.0f} kB of memory.")
-    for every in (interval, REAL_INTERVAL):
+    report.add("CPU of a request, by the slope", "ms", [1000 * cpu])
+    report.add("memory of a waiting filing, by the slope", "kB", [memory / 1024])
+    total = many.memory + memory * (MANY - many.filings)
+    for every in (scale.interval, REAL_INTERVAL):
         rate = MANY / every
-        total = (many.memory + memory * (MANY - many.filings)) / 2**20
-        console.line(
-            f"Estimate for {MANY} filings, a look every {every:.0f} s: {rate:.1f} requests/s, "
-            f"{base + cpu * rate:.0%} of a core, {total:.0f} MB"
+        share = many.cpu + cpu * (rate - many.requests)
+        name = f"estimate for {MANY}, a look every {every:.0f} s"
+        report.add(
+            f"{name}: CPU of one core", "%", [100 * share], note=f"{rate:.1f} requests/s, {total / 2**20:.0f} MB"
         )
+    return report
 
 
-def measure(folder: Path, console: Console, options: argparse.Namespace) -> tuple[Measured, Measured]:
+def measure(folder: Path, scale: Scale) -> tuple[Measured, Measured]:
     """Start the stack and measure both numbers."""
-    capacity = {"TRIGGERER__CAPACITY": str(2 * max(options.filings))}
-    stack = Stack(RunFolder(folder / "run"), console, dags=folder / "dags", settings=capacity)
+    capacity = {"TRIGGERER__CAPACITY": str(2 * scale.many)}
+    stack = Stack(RunFolder(folder / "run"), Console(sys.stderr), dags=folder / "dags", settings=capacity)
     try:
         (folder / "dags").mkdir()
         endpoints = stack.start(DEMO)
         api = stack.connect(endpoints)
         emulator = Service("the Altinn emulator", endpoints.emulator)
-        few, many = sorted(options.filings)
-        first = _measured(stack, api, emulator, folder, few, few, options)
-        second = _measured(stack, api, emulator, folder, many - few, many, options)
+        first = _measured(stack, api, emulator, folder, scale.few, scale.few, scale)
+        second = _measured(stack, api, emulator, folder, scale.many - scale.few, scale.many, scale)
         return first, second
     finally:
         stack.stop()
 
 
 def _measured(
-    stack: Stack, api: AirflowApi, emulator: Service, folder: Path, new: int, total: int, options: argparse.Namespace
+    stack: Stack, api: AirflowApi, emulator: Service, folder: Path, new: int, total: int, scale: Scale
 ) -> Measured:
     """Let so many more filings wait, and measure when all of them do."""
     dag_id = f"waiting_{total}"
@@ -125,17 +119,17 @@ def _measured(
         for _ in range(new)
     ]
     (folder / f"{dag_id}.json").write_text(json.dumps(ids), "utf-8")
-    source = (PROJECT / "scripts" / "bench_waiting_dag.txt").read_text("utf-8")
-    settings = {"ids": str(folder / f"{dag_id}.json"), "dag_id": dag_id, "interval": options.interval}
+    source = (PROJECT / "bench" / "waiting_dag.txt").read_text("utf-8")
+    settings = {"ids": str(folder / f"{dag_id}.json"), "dag_id": dag_id, "interval": scale.interval}
     (folder / "dags" / f"{dag_id}.py").write_text(source.replace("{}  # SETTINGS", json.dumps(settings)), "utf-8")
     _until(stack, lambda: api.dag(dag_id) is not None, f"Airflow to read {dag_id}")
     api.unpause(dag_id)
     run_id = api.trigger(dag_id, {})
     stack.console.step(f"{total} filings: waiting until all of them wait")
     _until(stack, lambda: _waiting(api, dag_id, run_id) >= new, f"{new} tasks to be deferred")
-    time.sleep(2 * options.interval)
+    time.sleep(2 * scale.interval)
     before, cpu_before, start = _looks(emulator), _cpu(stack), time.monotonic()
-    time.sleep(options.seconds)
+    time.sleep(scale.seconds)
     seconds = time.monotonic() - start
     requests, cpu = _looks(emulator) - before, _cpu(stack) - cpu_before
     return Measured(total, cpu / seconds, _memory(stack), requests / seconds)
@@ -166,7 +160,3 @@ def _memory(stack: Stack) -> float:
     """Return the memory that belongs to the triggerer's processes alone."""
     members: list[psutil.Process] = stack.component("triggerer").members()
     return float(sum(process.memory_full_info().uss for process in members))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
