@@ -1,0 +1,83 @@
+"""AltinnValidateAtAuthorityOperator: Skatteetaten judges first, asked with the token of the login itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from altinn.emulator import Emulator
+from altinn.operators import AltinnValidateAtAuthorityOperator
+from scripts.demo_identity import connections, demo_identity, registrations
+from scripts.run_folder import RunFolder
+from tests.system.conftest import SOPHIE, Connect, Look, MemorySupervisor, Outcome, RunTask
+
+DATA = Path(__file__).parents[1] / "data" / "skatteetaten-mva"
+PATH = "/api/mva/grensesnittstoette/mva-melding/valider"
+
+
+@pytest.fixture
+def vendor(emulator: Emulator, supervisor: MemorySupervisor, tmp_path: Path) -> str:
+    """Name a Maskinporten connection, whose token is not Altinn's."""
+    folder = RunFolder(tmp_path / "run")
+    folder.prepare()
+    identity = demo_identity(folder)
+    clients = registrations(identity.system, identity.person)
+    requests.post(f"{emulator.base_url}/_emulator/clients", json=clients, timeout=10).raise_for_status()
+    made = connections(identity, emulator.base_url)[0]
+    extra = str(made["extra"]).replace("{", f'{{"token_dir": "{tmp_path / "tokens"}", ', 1)
+    fields = {name: made[name] for name in ("conn_type", "host", "login")}
+    supervisor.connections["vendor"] = {**fields, "extra": extra}
+    return "vendor"
+
+
+def validate(run_task: RunTask, path: Path, conn_id: str, **more: Any) -> Outcome:
+    operator = AltinnValidateAtAuthorityOperator(
+        task_id="ask", app="skd/mva-melding-innsending-v1", path=str(path), altinn_conn_id=conn_id, retries=0, **more
+    )
+    return run_task(operator)
+
+
+def test_a_good_return_passes_with_the_logins_own_token(run_task: RunTask, vendor: str, look: Look) -> None:
+    done = validate(run_task, DATA / "valid" / "kompensasjon_mvamelding.xml", vendor)
+    assert done.state == "success", done.error
+    assert done.result["status"] == "ok"
+    assert look.writes() == [f"POST {PATH} 200"]
+
+
+def test_what_would_be_refused_is_red_with_the_codes(run_task: RunTask, vendor: str) -> None:
+    done = validate(run_task, DATA / "invalid-real" / "postman-v09.xml", vendor)
+    assert done.state == "failed"
+    assert "MvaMeldingsinnhold_Xml_SkjemaValideringsfeil" in str(done.error)
+    assert validate(run_task, DATA / "invalid-real" / "postman-v09.xml", vendor, fail_on="never").state == "success"
+
+
+def test_a_login_without_a_token_of_its_own_is_refused(
+    run_task: RunTask, connect: Connect, emulator: Emulator, look: Look
+) -> None:
+    conn_id = connect(emulator.base_url, **SOPHIE)
+    done = validate(run_task, DATA / "valid" / "kompensasjon_mvamelding.xml", conn_id)
+    assert done.state == "failed"
+    assert "external" in str(done.error)
+    assert look.requests("POST", PATH) == []
+
+
+def test_altinns_token_is_not_taken(emulator: Emulator) -> None:
+    token = requests.get(f"{emulator.base_url}/Home/GetTestUserToken/1337", timeout=10).text
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/xml"}
+    assert requests.post(emulator.base_url + PATH, data=b"<a/>", headers=headers, timeout=10).status_code == 401
+
+
+@pytest.mark.parametrize("more", [{"fail_on": "often"}, {"path": ""}])
+def test_bad_input_is_refused_before_anything_is_sent(
+    run_task: RunTask, vendor: str, look: Look, more: dict[str, Any]
+) -> None:
+    arguments: dict[str, Any] = {
+        "path": str(DATA / "valid" / "kompensasjon_mvamelding.xml"),
+        "fail_on": "invalid",
+    } | more
+    done = validate(run_task, arguments.pop("path"), vendor, **arguments)
+    assert done.state == "failed"
+    assert look.requests("POST", PATH) == []
