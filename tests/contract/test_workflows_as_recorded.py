@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 import requests
 
 from altinn.emulator import Emulator
+from altinn.emulator.world import OWN_APPS
 from tests.contract.recorded_exchange import HOST, REPLACED, leaves, numbered
 
 HERE = Path(__file__).parent
@@ -228,6 +230,72 @@ def test_what_is_retried_times_out_and_goes_on_by_itself(lab: Lab, order: str, l
     settled = lab.settled()
     if letter in ("B1", "B4"):
         as_recorded(f"{letter} process after mending", settled)
+
+
+@pytest.mark.parametrize("order", ["retry", "throw"])
+def test_a_service_task_that_is_mended_in_time_is_passed(lab: Lab, order: str) -> None:
+    lab.orders["service"] = order
+    answers: list[requests.Response] = []
+    first = threading.Thread(target=lambda: answers.append(lab.next()))
+    first.start()
+    until(lab.process, lambda a: a.json()["workflow"].get("retrying") is True)
+    as_recorded("B14 process meanwhile", lab.process())
+    lab.orders.clear()
+    first.join()
+    as_recorded("B9 service task fails for 5 s, then ok: next", answers[0])
+    as_recorded("B14 service task throws: next", answers[0])
+
+
+def test_a_service_task_that_hangs_times_the_push_out_and_is_done_later(lab: Lab) -> None:
+    lab.orders["service"] = "hang"
+    as_recorded("B3 service task hangs 115 s: next", lab.next())
+    as_recorded("B3 process after the 504", lab.process())
+    as_recorded("B3 next after the 504", lab.next())
+    lab.orders.clear()
+    as_recorded("B3 process, when it is done", lab.settled())
+    as_recorded("B3 confirm, when it is done", lab.next("confirm"))
+
+
+def test_a_client_that_leaves_does_not_stop_the_work(lab: Lab) -> None:
+    lab.orders["service"] = "hang"
+    with pytest.raises(requests.ReadTimeout):
+        lab.session.put(f"{lab.emulator.base_url}/ttd/basic/instances/{lab.instance}/process/next", timeout=0.1)
+    until(lab.process, lambda a: a.json()["currentTask"]["elementId"] == "Service_1")
+    as_recorded("B8 process just after the client left", lab.process())
+    until(lab.next, lambda a: "processNextState" in a.json())
+    as_recorded("B8 next just after the client left", lab.next())
+    lab.orders.clear()
+    as_recorded("B8 process later", lab.settled())
+
+
+@pytest.mark.parametrize(("name", "action"), [("B7 two next at once", None), ("B7 two confirms at once", "confirm")])
+def test_of_two_pushes_at_once_one_is_refused_by_the_lock(lab: Lab, name: str, action: str | None) -> None:
+    if action:
+        lab.next()
+    lab.orders["service" if action is None else "end process"] = "retry"
+    answers: list[requests.Response] = []
+    first = threading.Thread(target=lambda: answers.append(lab.next(action)))
+    first.start()
+    until(lab.process, lambda a: a.json()["workflow"].get("retrying") is True)
+    refused = lab.next(action)
+    lab.orders.clear()
+    first.join()
+    as_recorded(name, refused)
+    assert answers[0].status_code == 200
+
+
+def test_a_policy_without_the_owners_right_keeps_the_engine_trying(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    shutil.copytree(OWN_APPS / "ttd" / "basic", app, ignore=shutil.ignore_patterns("__pycache__"))
+    policy = app / "config" / "authorization" / "policy.xml"
+    before, _, after = policy.read_text("utf-8").rpartition(">confirm<")
+    policy.write_text(f"{before}>nothing<{after}", "utf-8")
+    with Emulator(apps=[app], app_library=9, think_time=0.0, workflow_wait=WAIT) as emulator:
+        lab = Lab(emulator)
+        lab.create()
+        as_recorded("G next", lab.next())
+        as_recorded("G confirm, policy gives the service owner no confirm", lab.next("confirm"))
+        as_recorded("G process after the 504", lab.process())
 
 
 def test_a_failed_start_hook_leaves_an_instance_to_resume(lab: Lab) -> None:

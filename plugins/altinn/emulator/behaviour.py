@@ -140,12 +140,14 @@ class ServiceResult:
     :param retryable: version 9 only: the engine tries again by itself instead of failing for good.
     :param move_on: version 9 only: False parks the process on the task.
     :param waiting_reason: version 9 only: the reason shown while the task waits.
+    :param busy: version 9 only: the task is still at work, and is asked again later.
     """
 
     ok: bool = True
     retryable: bool = False
     move_on: bool = True
     waiting_reason: str | None = None
+    busy: bool = False
     exception: str | None = None
 
 

@@ -237,7 +237,7 @@ class WorkflowEngine:
     def _service(self, workflow: Workflow, app: AppFolder, record: Record) -> None:
         task = app.process.tasks[workflow.target]
         result = app.behaviour.run_service_task(CaseFile(self._world, app, workflow.guid), task.id, task.kind)
-        if result.waiting_reason:
+        if result.waiting_reason or result.busy:
             workflow.waiting_reason, workflow.retrying = result.waiting_reason, False
             raise StepWaits
         if not result.ok:

@@ -6,7 +6,7 @@ from altinn.emulator.behaviour import AppBehaviour, Case, HookFailure, ServiceRe
 
 
 class Behaviour(AppBehaviour):
-    """Does what `orders` says: for a hook or "service" one of "fail", "retry", "wait", "stay"."""
+    """Does what `orders` says: for a hook or "service" one of "fail", "retry", "wait", "stay", "hang", "throw"."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -29,6 +29,10 @@ class Behaviour(AppBehaviour):
     def run_service_task(self, case: Case, task_id: str, task_type: str) -> ServiceResult:
         self._obey("service")
         order = self.orders.get("service")
+        if order == "hang":
+            return ServiceResult(busy=True)
+        if order == "throw":
+            return ServiceResult(ok=False, retryable=True, exception="LAB service threw")
         if order == "wait":
             return ServiceResult(waiting_reason="LAB waits for a delivery")
         return ServiceResult(move_on=order != "stay")
