@@ -17,6 +17,7 @@ from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner
 from altinn.protocol.model import Instance, InstanceEvent, Page, as_object, events_from_json
 from altinn.protocol.wire import Call, HttpRequest, HttpResponse
 
+LOCK_IS_LOST = frozenset({404, 422})
 _ACCEPT_JSON = {"Accept": "application/json"}
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 _KNOWN_INSTANCE = frozenset({403, 404})
@@ -81,14 +82,17 @@ class Storage:
             lambda response: str(as_object(response.json(), "lock")["lockToken"]),
         )
 
-    def unlock(self, instance_id: InstanceId, token: str) -> Call[None]:
-        """`PATCH instances/{id}/lock` with no time left: release it; 409 when it is not held with this token."""
+    def unlock(self, instance_id: InstanceId, token: str) -> Call[bool]:
+        """`PATCH instances/{id}/lock` with no time left: release it.
+
+        :return: False when it was no longer held with this token: it has run out (422), or another is held (404).
+        """
         headers = {**_JSON, "Altinn-Storage-Lock-Token": token}
         return Call(
             f"PATCH lock of instance {instance_id}",
             HttpRequest("PATCH", self._lock_url(instance_id), headers, json.dumps({"ttlSeconds": 0}).encode()),
-            lambda _response: None,
-            accept=frozenset({200, 204}),
+            lambda response: response.status not in LOCK_IS_LOST,
+            accept=frozenset({200, 204}) | LOCK_IS_LOST,
         )
 
     def _lock_url(self, instance_id: InstanceId) -> str:

@@ -185,7 +185,6 @@ class LockedLook:
 
     def _released(self, token: str) -> Flow[bool]:
         try:
-            yield from self.session.perform(self.storage.unlock(self.instance_id, token))
+            return (yield from self.session.perform(self.storage.unlock(self.instance_id, token)))
         except AltinnConflictError:
             return False
-        return True

@@ -86,3 +86,11 @@ def test_the_next_page_is_asked_for_by_the_servers_own_address() -> None:
 def test_a_next_page_on_another_host_is_refused(foreign: str) -> None:
     with pytest.raises(AltinnAnswerError, match="not followed"):
         STORAGE.following(Page((), foreign), COMPANY)
+
+
+@pytest.mark.parametrize(("status", "released"), [(204, True), (200, True), (404, False), (422, False)])
+def test_a_lock_that_is_no_longer_held_is_not_released(status: int, released: bool) -> None:
+    """Storage says 422 of a lock that has run out, 404 of one that it does not know (InstanceLockController)."""
+    call = STORAGE.unlock(ID, "token")
+    assert status in call.accept
+    assert call.parse(HttpResponse(status, {}, b"")) is released
