@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import re
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -59,6 +60,7 @@ class Options:
     :param workflow_wait: real seconds that version 9 waits for its workflow engine (Altinn: 100).
     :param lifetimes: how long tokens live, in seconds of real time; the clock that can be moved does not touch them.
     :param lock_seconds: simulated seconds that an instance lock outlives a dead app (Altinn: 300).
+    :param wall: seconds since the epoch; real time, unless a test runs on time of its own.
     """
 
     apps: tuple[Path, ...] = ()
@@ -71,6 +73,7 @@ class Options:
     think_time: float = 0.005
     workflow_wait: float = 100.0
     lock_seconds: float = 300.0
+    wall: Callable[[], float] = time.time
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
 
 
@@ -94,8 +97,9 @@ class World:
             clients=options.clients,
             store=SqliteIdentityStore(identity_file),
             lifetimes=options.lifetimes,
+            clock=options.wall,
         )
-        self.clock = SimulatedClock(advanced=float(self.store.setting("advanced") or 0))
+        self.clock = SimulatedClock(options.wall, advanced=float(self.store.setting("advanced") or 0))
         self.instances = Instances(self.store, self.clock, _ids(options.seed, self.store))
         self.engine = ProcessEngine(self)
         self.locks = Locks(self)
@@ -236,12 +240,16 @@ class World:
         self.store.put_setting("advanced", str(self.clock.advanced))
         self.run_due()
 
-    def reset(self) -> None:
-        """Return to the state of the first start."""
+    def reset(self, seed: int | None = None) -> None:
+        """Return to the state of the first start.
+
+        :param seed: of the ids from now on; that of the options when left out.
+        """
         self.store.clear()
         self.instances.renew_ids(_ids(self.options.seed, self.store))
         self.identity.reset()
         self.clock.reset()
+        self.instances = Instances(self.store, self.clock, _ids(self.options.seed if seed is None else seed, self.store))
         self.workflows.condition = "up"
         self.faults.clear()
         self.hidden.clear()

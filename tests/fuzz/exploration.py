@@ -1,0 +1,200 @@
+"""Draws schedules, runs them, counts how they end, and makes a schedule that shows something as small as it gets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.fuzz.clients import FilingRun, PlainRun
+from tests.fuzz.judge import Verdict
+from tests.fuzz.mutants import Mutant
+from tests.fuzz.schedules import Plan, Schedule, schedules
+from tests.fuzz.simulation import Simulation
+
+OUTCOMES = ("filed once", "clear error", "doubled", "lost")
+SHOWN = 5
+
+
+@dataclass
+class Tally:
+    """How many schedules ended how.
+
+    :ivar inside: our clients, within the conditions.
+    :ivar outside: our clients, outside of them, by the reason.
+    :ivar plain: the plain HTTP tasks, a single client of each schedule.
+    :ivar kinds: violations within the conditions.
+    :ivar found: the first schedules that showed one, with what they showed.
+    """
+
+    inside: Counter[str] = field(default_factory=Counter)
+    outside: dict[str, Counter[str]] = field(default_factory=dict)
+    plain: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    found: list[tuple[Schedule, str, str]] = field(default_factory=list)
+
+    def note(self, schedule: Schedule, verdict: Verdict) -> None:
+        """Count how our clients ended."""
+        if schedule.outside:
+            self.outside.setdefault(schedule.outside, Counter())[verdict.outcome] += 1
+            return
+        self.inside[verdict.outcome] += 1
+        self.kinds.update({v.kind for v in verdict.violations})
+        if verdict.violations and len(self.found) < SHOWN:
+            self.found.append((schedule, verdict.violations[0].kind, verdict.violations[0].what))
+
+    def add(self, other: Tally) -> None:
+        """Add what another process has counted."""
+        self.inside += other.inside
+        self.plain += other.plain
+        self.kinds += other.kinds
+        for reason, counted in other.outside.items():
+            self.outside[reason] = self.outside.get(reason, Counter()) + counted
+        self.found = [*self.found, *other.found][:SHOWN]
+
+
+class Found(BaseException):
+    """Ends the drawing: a schedule has shown what was looked for."""
+
+
+def draw(count: int, number: int, take: Callable[[Schedule], None]) -> None:
+    """Draw schedules and give them away, until somebody raises.
+
+    :param number: the seed; the same one draws the same schedules.
+    """
+
+    @seed(number)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
+    )
+    @given(schedules())
+    def each(schedule: Schedule) -> None:
+        take(schedule)
+
+    each()
+
+
+def explore(count: int, number: int, progress: Callable[[int], None] = lambda _done: None) -> Tally:
+    """Run schedules with our clients and with a plain one, and count."""
+    tally, simulation, done = Tally(), Simulation(), 0
+
+    def take(schedule: Schedule) -> None:
+        nonlocal done
+        tally.note(schedule, simulation.run(schedule, FilingRun).verdict)
+        if not schedule.outside:
+            tally.plain[simulation.run(schedule, PlainRun, clients=1).verdict.outcome] += 1
+        done += 1
+        progress(done)
+
+    draw(count, number, take)
+    simulation.close()
+    tally.found = [(minimal(s, lambda other, kind=k: shows(other, kind)), k, w) for s, k, w in tally.found]
+    return tally
+
+
+def shows(schedule: Schedule, kind: str, simulation: Simulation | None = None) -> bool:
+    """Say whether a schedule within the conditions leads our clients to a violation of a kind."""
+    if schedule.outside:
+        return False
+    own = simulation or Simulation()
+    verdict = own.run(schedule, FilingRun).verdict
+    if simulation is None:
+        own.close()
+    return any(v.kind == kind for v in verdict.violations)
+
+
+@dataclass
+class Hunt:
+    """What became of a mutant.
+
+    :param tried: schedules until it was found; all of them when it was not.
+    :param kind: of the violation; empty when none was found.
+    """
+
+    rule: str
+    tried: int
+    kind: str = ""
+    schedule: str = ""
+
+
+def hunt(mutant: Mutant, count: int, number: int) -> Hunt:
+    """Look for a schedule in which a mutant does what it must not."""
+    simulation, tried = Simulation(), 0
+    found: list[tuple[Schedule, str]] = []
+
+    def only_the_mutant(schedule: Schedule) -> str:
+        """Return what a schedule shows of the mutant that it does not show with all rules on; empty for nothing."""
+        with mutant.at_work():
+            kinds = {v.kind for v in simulation.run(schedule, FilingRun).verdict.violations} & set(mutant.kinds)
+        if kinds:
+            kinds -= {v.kind for v in simulation.run(schedule, FilingRun).verdict.violations}
+        return min(kinds, default="")
+
+    def take(schedule: Schedule) -> None:
+        nonlocal tried
+        if schedule.outside:
+            return
+        tried += 1
+        kind = only_the_mutant(schedule)
+        if kind:
+            found.append((schedule, kind))
+            raise Found
+
+    try:
+        draw(count, number, take)
+    except Found:
+        schedule, kind = found[0]
+        smallest = minimal(schedule, lambda other: not other.outside and only_the_mutant(other) == kind)
+        return Hunt(mutant.rule, tried, kind, str(smallest))
+    finally:
+        simulation.close()
+    return Hunt(mutant.rule, tried)
+
+
+def minimal(schedule: Schedule, shows_it: Callable[[Schedule], bool]) -> Schedule:
+    """Leave out of a schedule whatever is not needed to show the same."""
+    progress = True
+    while progress:
+        progress = False
+        for smaller in _smaller(schedule):
+            if shows_it(smaller):
+                schedule, progress = smaller, True
+                break
+    return schedule
+
+
+def _smaller(schedule: Schedule) -> Iterator[Schedule]:
+    """Yield schedules with something less in them, the most first."""
+    yield from (replace(schedule, plans=_without(schedule.plans, n)) for n in range(len(schedule.plans)) if n)
+    yield from (replace(schedule, regimes=schedule.regimes - {name}) for name in sorted(schedule.regimes))
+    yield from (replace(schedule, strikes=_without(schedule.strikes, n)) for n in range(len(schedule.strikes)))
+    for n, plan in enumerate(schedule.plans):
+        for other in _simpler(plan):
+            yield replace(schedule, plans=(*schedule.plans[:n], other, *schedule.plans[n + 1 :]))
+    half = len(schedule.delays)
+    while half := half // 2:
+        yield replace(schedule, delays=schedule.delays[:half])
+    for n, delay in enumerate(schedule.delays):
+        if delay:
+            yield replace(schedule, delays=(*schedule.delays[:n], 0, *schedule.delays[n + 1 :]))
+    if schedule.delays and not schedule.delays[-1]:
+        yield replace(schedule, delays=schedule.delays[:-1])
+
+
+def _simpler(plan: Plan) -> Iterator[Plan]:
+    if plan.clears:
+        yield replace(plan, clears=0)
+    yield from (replace(plan, disturbances=_without(plan.disturbances, n)) for n in range(len(plan.disturbances)))
+    if plan.start:
+        yield replace(plan, start=0.0)
+
+
+def _without(items: tuple[object, ...], index: int) -> tuple:  # type: ignore[type-arg]
+    return (*items[:index], *items[index + 1 :])

@@ -1,0 +1,174 @@
+"""This provider with one of its rules switched off, to see whether the fuzzer sees it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from altinn.protocol import filing, filing_key, survivor
+from altinn.protocol.app_api import App
+from altinn.protocol.creation import Creation
+from altinn.protocol.filing import Filed, Filing
+from altinn.protocol.instance_search import InstanceSearch
+from altinn.protocol.manifest import Manifest
+from altinn.protocol.model import Instance, Page
+from altinn.protocol.storage_api import Storage
+from altinn.protocol.survivor import Survivor
+from altinn.protocol.timestamps import time_key
+from altinn.protocol.wire import Call, Flow
+from tests.fuzz import clients
+from tests.fuzz.clients import FilingRun
+from tests.fuzz.judge import DELETED, DOUBLED, LOST, NEEDLESS, REPLACED, UNASKED
+
+Swap = tuple[Any, str, Any]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A rule, and what stands in its place.
+
+    :param rule: in the words of the architecture.
+    :param kinds: the violations that it is to be known by.
+    :param swaps: owner, attribute, what it is instead.
+    """
+
+    rule: str
+    kinds: tuple[str, ...]
+    swaps: tuple[Swap, ...]
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Have the rule switched off."""
+        with contextlib.ExitStack() as stack:
+            for owner, name, new in self.swaps:
+                stack.callback(setattr, owner, name, owner.__dict__[name])
+                setattr(owner, name, new)
+            yield
+
+
+def _nothing(*_: Any, **__: Any) -> Flow[Any]:
+    """Look at nothing."""
+    return ()
+    yield
+
+
+def _create_at_once(self: Filing, data_values: Mapping[str, str], hints: Any = None) -> Flow[Filed]:
+    try:
+        created = yield from self._create({**self._values(data_values), **(hints or {})})
+    except filing._PERHAPS_DONE as exc:
+        return (yield from self._look_for_lost_creation(exc))
+    return (yield from self._look_after(created))
+
+
+def _no_look_after(_self: Filing, created: Instance) -> Flow[Filed]:
+    return Filed(created, created=True)
+    yield
+
+
+def _drafts_by_id(ours: Any) -> list[Instance]:
+    drafts = [i for i in ours if not (filing_key.is_delivered(i) or i.is_soft_deleted or i.is_hard_deleted)]
+    return sorted(drafts, key=lambda i: str(i.id))
+
+
+def _drafts_youngest_first(ours: Any) -> list[Instance]:
+    drafts = [i for i in ours if not (filing_key.is_delivered(i) or i.is_soft_deleted or i.is_hard_deleted)]
+    return sorted(drafts, key=lambda i: (time_key(i.created), str(i.id)), reverse=True)
+
+
+def _finished(*_: Any) -> Flow[bool]:
+    return True
+    yield
+
+
+def _first_page(self: InstanceSearch) -> Flow[Any]:
+    page = yield from self.session.perform(self.storage.query(self.key.app_id, self.key.owner))
+    return tuple(page.instances), 1
+
+
+_scan_once = InstanceSearch._scan_once
+_query = Storage.query
+_next = App.next
+_look_after = Filing._look_after
+_perform_delete = App.delete
+
+
+def _one_scan(self: InstanceSearch) -> Flow[Any]:
+    instances, _ = yield from _scan_once(self)
+    return instances
+
+
+def _newest_first(self: Storage, *given: Any) -> Call[Page]:
+    call = _query(self, *given)
+    return replace(call, request=replace(call.request, url=call.request.url.replace("asc%3A", "desc%3A")))
+
+
+def _unnamed(self: App, *given: Any) -> Call[Any]:
+    call = _next(self, *given)
+    return replace(call, request=replace(call.request, body=b"", headers={"Accept": "application/json"}))
+
+
+def _repeated(self: App, *given: Any) -> Call[Any]:
+    return replace(_next(self, *given), harmless=True)
+
+
+def _delete_surplus(self: Filing, created: Instance) -> Flow[Filed]:
+    """Delete, before anything is delivered, what is not to be filed."""
+    filed = yield from _look_after(self, created)
+    if filed.instance.id != created.id:
+        call = _perform_delete(self.app, created.id)
+        url = call.request.url.replace("hard=false", "hard=true")
+        yield from self.session.perform(replace(call, request=replace(call.request, url=url)))
+    return filed
+
+
+def _open_fence(_is_living: Callable[[], bool]) -> Callable[[str], None]:
+    return lambda _what: None
+
+
+def _no_foreign(*_: Any) -> Flow[None]:
+    return
+    yield
+
+
+_SORTED = (filing, filing_key, survivor)
+
+MUTANTS = (
+    Mutant("look before a creation", (NEEDLESS,), ((Filing, "find_or_create", _create_at_once),)),
+    Mutant(
+        "look after a creation, and before each push",
+        (DOUBLED,),
+        ((Filing, "_look_after", _no_look_after), (Survivor, "check", _nothing)),
+    ),
+    Mutant("look before each push", (DOUBLED,), ((Survivor, "check", _nothing),)),
+    Mutant("every page of the query", (DOUBLED, NEEDLESS), ((InstanceSearch, "_scan_once", _first_page),)),
+    Mutant(
+        "two equal scans, oldest change first",
+        (DOUBLED, NEEDLESS),
+        ((InstanceSearch, "_scan", _one_scan), (Storage, "query", _newest_first)),
+    ),
+    Mutant("settle before the first push", (DOUBLED,), ((FilingRun, "settle", 0.0),)),
+    Mutant(
+        "the oldest survives (here: the smallest id)",
+        (DOUBLED,),
+        tuple((module, "drafts_of", _drafts_by_id) for module in _SORTED),
+    ),
+    Mutant(
+        "the oldest survives (here: the youngest)",
+        (DOUBLED,),
+        tuple((module, "drafts_of", _drafts_youngest_first) for module in _SORTED),
+    ),
+    Mutant(
+        "something delivered wins",
+        (DOUBLED,),
+        ((filing, "the_delivered", lambda _: None), (filing_key, "the_delivered", lambda _: None)),
+    ),
+    Mutant("adopt only finished creations", (LOST,), ((Creation, "is_finished", _finished),)),
+    Mutant("never hard-delete", (DELETED,), ((Filing, "_look_after", _delete_surplus),)),
+    Mutant("foreign instances stop the run", (DOUBLED,), ((Filing, "_refuse_foreign", _no_foreign),)),
+    Mutant("fence of the living try", (REPLACED,), ((clients, "fence_of", _open_fence),)),
+    Mutant("compare contents before each push", (LOST,), ((Manifest, "check", _nothing),)),
+    Mutant("name the action", (UNASKED,), ((App, "next", _unnamed),)),
+    Mutant("never repeat a push", (UNASKED,), ((App, "next", _repeated),)),
+)

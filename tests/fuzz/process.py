@@ -1,0 +1,132 @@
+"""A process that runs flows: at every step something may befall it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from altinn.exceptions import AltinnError, AltinnSupersededError
+from altinn.protocol.wire import Flow, HttpRequest, HttpResponse, NeedToken, Sleep, Step
+from tests.fuzz.journal import Journal
+from tests.fuzz.schedules import DELAYS, Disturbance, Plan
+from tests.fuzz.wire_to_emulator import Wire
+
+T = TypeVar("T")
+LOGIN_PAUSE = 1.0
+"""Two test tokens of the same second are one and the same."""
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Befalls:
+    """What befalls a client, step by step; steps are counted over all its processes.
+
+    :param delays: shared by all clients: whoever makes the next step takes the next one.
+    """
+
+    def __init__(self, plan: Plan, delays: Iterator[int]) -> None:
+        self._left = {d.step: d for d in reversed(plan.disturbances)}
+        self._delays = delays
+        self._steps = 0
+
+    def step(self) -> tuple[float, Disturbance | None]:
+        """Return how long to wait before the next step, and what befalls it."""
+        number, self._steps = self._steps, self._steps + 1
+        return DELAYS[next(self._delays, 0)], self._left.pop(number, None)
+
+
+class Process:
+    """One process of a task.
+
+    :param lost: is called when Airflow takes the process for dead: a retry may begin.
+    :param marked: is called when a user marks the task as failed.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        journal: Journal,
+        client: str,
+        befalls: Befalls,
+        lost: Callable[[], None],
+        marked: Callable[[], None],
+    ) -> None:
+        self._wire, self._journal, self._client = wire, journal, client
+        self._befalls, self._lost, self._marked = befalls, lost, marked
+        self._token = ""
+        self.looked = self.compared = self.began = wire.loop.time()
+
+    async def run(self, flow: Flow[T]) -> T:
+        """Run a flow to its end, and return its result; its errors come out as they are."""
+        reply: HttpResponse | str | None = None
+        error: AltinnError | None = None
+        while True:
+            try:
+                step = flow.throw(error) if error is not None else flow.send(reply)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            reply = error = None
+            try:
+                reply = await self._do(step)
+            except AltinnError as exc:
+                error = exc
+
+    async def _do(self, step: Step) -> HttpResponse | str | None:
+        if isinstance(step, Sleep):
+            await asyncio.sleep(step.seconds)
+            return None
+        if isinstance(step, NeedToken):
+            return await self._login(step)
+        assert isinstance(step, HttpRequest), step
+        return await self.request(step)
+
+    async def request(self, request: HttpRequest) -> HttpResponse:
+        """Send one request, unless the process does not live to do so."""
+        delay, befallen = self._befalls.step()
+        await asyncio.sleep(delay)
+        if befallen is not None and not befallen.sent:
+            await self._befall(befallen)
+        asked = self._wire.loop.time()
+        note = self._journal.sent(self._client, request, self.looked, self.compared, self.began)
+        answer = asyncio.ensure_future(self._wire.send(request))
+        if befallen is not None and befallen.sent:
+            answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+            await self._befall(befallen)
+        response = await answer
+        self._journal.answered(note, response)
+        if request.method == "GET" and "/storage/" in request.url:
+            self.looked = asked
+        elif request.method == "GET" and "/data/" in request.url:
+            self.compared = self.looked
+        return response
+
+    async def _befall(self, what: Disturbance) -> None:
+        if what.kind in ("kill", "orphan"):
+            self._lost()
+        if what.kind == "kill":
+            raise Killed
+        if what.kind == "mark":
+            self._marked()
+        await asyncio.sleep(what.seconds)
+
+    async def _login(self, need: NeedToken) -> str:
+        if not self._token or need.rejected == self._token or need.min_validity:
+            self._token = await self._wire.token()
+        if need.rejected == self._token:
+            await asyncio.sleep(LOGIN_PAUSE)
+            self._token = await self._wire.token()
+        return self._token
+
+
+def fence_of(is_living: Callable[[], bool]) -> Callable[[str], None]:
+    """Return the fence of a process: it asks Airflow whether this still is the living try."""
+
+    def prove(what: str) -> None:
+        if not is_living():
+            raise AltinnSupersededError(f"another try has begun, or a user has ended this one: {what} is not sent")
+
+    return prove
