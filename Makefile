@@ -67,6 +67,10 @@ bench: install ## measure checks, imports, uploads and a whole filing against wh
 test-backfill: install ## backfill years of VAT terms and file for a fleet, with a real Airflow (ten minutes)
 	@$(RUN) pytest tests/backfill
 
+.PHONY: fuzz
+fuzz: install ## run random schedules with faults against the emulator (SCHEDULES=10000 for long, SEED=... to repeat)
+	@$(RUN) tests.fuzz --schedules $(or $(SCHEDULES),1000) $(if $(SEED),--seed $(SEED))
+
 .PHONY: lint format typecheck
 lint: install ## check style, formatting and types
 	@$(BIN)/ruff check .

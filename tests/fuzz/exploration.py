@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.fuzz.clients import FilingRun, PlainRun
 from tests.fuzz.judge import Verdict
-from tests.fuzz.mutants import Mutant
+from tests.fuzz.mutants import MUTANTS
 from tests.fuzz.schedules import Plan, Schedule, schedules
 from tests.fuzz.simulation import Simulation
 
@@ -94,20 +94,18 @@ def explore(count: int, number: int, progress: Callable[[int], None] = lambda _d
         progress(done)
 
     draw(count, number, take)
+    tally.found = [(_smallest(simulation, s, kind), kind, what) for s, kind, what in tally.found]
     simulation.close()
-    tally.found = [(minimal(s, lambda other, kind=k: shows(other, kind)), k, w) for s, k, w in tally.found]
     return tally
 
 
-def shows(schedule: Schedule, kind: str, simulation: Simulation | None = None) -> bool:
-    """Say whether a schedule within the conditions leads our clients to a violation of a kind."""
-    if schedule.outside:
-        return False
-    own = simulation or Simulation()
-    verdict = own.run(schedule, FilingRun).verdict
-    if simulation is None:
-        own.close()
-    return any(v.kind == kind for v in verdict.violations)
+def _smallest(simulation: Simulation, schedule: Schedule, kind: str) -> Schedule:
+    """Leave out of a schedule what is not needed for a violation of a kind."""
+
+    def shows(other: Schedule) -> bool:
+        return not other.outside and kind in {v.kind for v in simulation.run(other, FilingRun).verdict.violations}
+
+    return minimal(schedule, shows)
 
 
 @dataclass
@@ -124,9 +122,12 @@ class Hunt:
     schedule: str = ""
 
 
-def hunt(mutant: Mutant, count: int, number: int) -> Hunt:
-    """Look for a schedule in which a mutant does what it must not."""
-    simulation, tried = Simulation(), 0
+def hunt(index: int, count: int, number: int) -> Hunt:
+    """Look for a schedule in which a mutant does what it must not.
+
+    :param index: of the mutant in MUTANTS.
+    """
+    mutant, simulation, tried = MUTANTS[index], Simulation(), 0
     found: list[tuple[Schedule, str]] = []
 
     def only_the_mutant(schedule: Schedule) -> str:

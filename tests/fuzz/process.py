@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from altinn.exceptions import AltinnError, AltinnSupersededError
 from altinn.protocol.wire import Flow, HttpRequest, HttpResponse, NeedToken, Sleep, Step
@@ -28,14 +31,21 @@ class Befalls:
     """
 
     def __init__(self, plan: Plan, delays: Iterator[int]) -> None:
-        self._left = {d.step: d for d in reversed(plan.disturbances)}
+        self._left = list(plan.disturbances)
         self._delays = delays
-        self._steps = 0
+        self._counts: Counter[tuple[str, str]] = Counter()
 
-    def step(self) -> tuple[float, Disturbance | None]:
-        """Return how long to wait before the next step, and what befalls it."""
-        number, self._steps = self._steps, self._steps + 1
-        return DELAYS[next(self._delays, 0)], self._left.pop(number, None)
+    def step(self, request: HttpRequest) -> tuple[float, Disturbance | None]:
+        """Return how long to wait before a request, and what befalls it."""
+        path, befallen = urlsplit(request.url).path, None
+        for where in {d.where for d in self._left}:
+            if where[0] not in ("*", request.method) or not re.search(where[1], path):
+                continue
+            number, self._counts[where] = self._counts[where], self._counts[where] + 1
+            befallen = next((d for d in self._left if d.where == where and d.step == number), befallen)
+        if befallen is not None:
+            self._left.remove(befallen)
+        return DELAYS[next(self._delays, 0)], befallen
 
 
 class Process:
@@ -86,7 +96,7 @@ class Process:
 
     async def request(self, request: HttpRequest) -> HttpResponse:
         """Send one request, unless the process does not live to do so."""
-        delay, befallen = self._befalls.step()
+        delay, befallen = self._befalls.step(request)
         await asyncio.sleep(delay)
         if befallen is not None and not befallen.sent:
             await self._befall(befallen)

@@ -85,14 +85,16 @@ class Disturbance:
     :param kind: "kill": the process is gone, and a retry comes; "orphan": it stops for `seconds` and then goes on,
         while a retry has begun meanwhile; "pause": it stops, and nobody notices; "mark": it stops, a user marks the
         task as failed, and the process goes on.
-    :param step: before which of the client's steps; counted over all its tasks.
-    :param sent: the request of that step has left already.
+    :param step: before which of the client's requests, counted from 0 over all its tasks.
+    :param sent: that request has left already.
+    :param where: counts only requests of this method to this path; every one when left out.
     """
 
     kind: str
     step: int
     seconds: float = 60.0
     sent: bool = False
+    where: tuple[str, str] = ANY
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,9 @@ class Schedule:
 def _of_plan(number: int, plan: Plan) -> str:
     parts = [f"client {number} at {plan.start:g} s"]
     for one in plan.disturbances:
-        where = f"{'in' if one.sent else 'before'} step {one.step}"
-        parts.append(f"{one.kind} {where}" + (f" for {one.seconds:g} s" if one.kind != "kill" else ""))
+        request = "request" if one.where == ANY else " ".join(one.where)
+        place = f"{'in' if one.sent else 'before'} {request} no. {one.step + 1}"
+        parts.append(f"{one.kind} {place}" + (f" for {one.seconds:g} s" if one.kind != "kill" else ""))
     if plan.clears:
         parts.append(f"cleared {plan.clears} times")
     return ", ".join(parts)
@@ -166,12 +169,11 @@ def strikes() -> st.SearchStrategy[Strike]:
 
 def plans() -> st.SearchStrategy[Plan]:
     """Draw one client."""
-    disturbance = st.builds(
-        Disturbance,
-        st.sampled_from(("kill", "kill", "orphan", "pause", "mark")),
-        st.integers(0, 45),
-        st.sampled_from((1.0, 10.0, 60.0, 300.0, 2000.0)),
-        st.booleans(),
+    kind = st.sampled_from(("kill", "kill", "orphan", "pause", "mark"))
+    seconds = st.sampled_from((1.0, 10.0, 60.0, 300.0, 2000.0))
+    disturbance = st.one_of(
+        st.builds(Disturbance, kind, st.integers(0, 45), seconds, st.booleans()),
+        st.builds(Disturbance, kind, st.integers(0, 1), seconds, st.booleans(), st.sampled_from((CREATE, NEXT, FORM))),
     )
     start = st.sampled_from((0.0, 0.0, 0.005, 0.02, 0.1, 2.0, 10.0, 40.0, 300.0, 2000.0))
     return st.builds(Plan, start, st.lists(disturbance, max_size=2).map(tuple), st.sampled_from((0, 0, 0, 1, 2)))
@@ -189,7 +191,8 @@ def _delays() -> st.SearchStrategy[tuple[int, ...]]:
 
 def anything() -> st.SearchStrategy[Schedule]:
     """Draw clients, faults and regimes without a plan."""
-    regimes = st.one_of(st.just(frozenset()), st.frozensets(st.sampled_from(REGIMES), max_size=2))
+    none: frozenset[str] = frozenset()
+    regimes = st.one_of(st.just(none), st.frozensets(st.sampled_from(REGIMES), max_size=2))
     return st.builds(
         Schedule,
         st.lists(plans(), min_size=1, max_size=3).map(tuple),
@@ -210,13 +213,20 @@ def contested() -> st.SearchStrategy[Schedule]:
         st.integers(1, 3),
         st.sampled_from((5.0, 20.0, 29.0, 45.0, 120.0, 700.0)),
     )
-    pause = st.builds(Disturbance, st.just("pause"), st.integers(0, 45), st.sampled_from((40.0, 300.0)), st.booleans())
-    clients = st.builds(Plan, start, st.lists(pause, max_size=2).map(tuple), st.sampled_from((0, 0, 1)))
+    pause = st.builds(
+        Disturbance,
+        st.just("pause"),
+        st.integers(0, 1),
+        st.sampled_from((40.0, 300.0)),
+        st.just(False),
+        st.sampled_from((CREATE, NEXT)),
+    )
+    clients = st.builds(Plan, start, st.lists(pause, max_size=1).map(tuple), st.sampled_from((0, 0, 1)))
     return st.builds(
         Schedule,
         st.lists(clients, min_size=2, max_size=3).map(tuple),
         st.lists(strike, max_size=2).map(tuple),
-        _delays(),
+        st.one_of(st.just(()), _delays()),
         st.just(frozenset()),
         st.integers(0, 7),
     )

@@ -123,7 +123,9 @@ class Wire:
 
 
 def _bytes_of(request: HttpRequest) -> bytes:
+    if request.body is None or isinstance(request.body, bytes):
+        return request.body or b""
     if isinstance(request.body, StreamBody):
         with request.body.open() as stream:
             return stream.read()
-    return request.body or b""
+    raise TypeError("no client here sends multipart")

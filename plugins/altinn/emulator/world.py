@@ -249,7 +249,8 @@ class World:
         self.instances.renew_ids(_ids(self.options.seed, self.store))
         self.identity.reset()
         self.clock.reset()
-        self.instances = Instances(self.store, self.clock, _ids(self.options.seed if seed is None else seed, self.store))
+        new_id = _ids(self.options.seed if seed is None else seed, self.store)
+        self.instances = Instances(self.store, self.clock, new_id)
         self.workflows.condition = "up"
         self.faults.clear()
         self.hidden.clear()

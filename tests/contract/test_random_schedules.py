@@ -1,0 +1,130 @@
+"""The fuzzer itself: a few schedules each time, the schedule for each rule, and proof that it repeats itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fuzz.__main__ import line
+from tests.fuzz.airflow_run import Run
+from tests.fuzz.clients import FilingRun, PlainRun
+from tests.fuzz.exploration import draw, minimal
+from tests.fuzz.judge import DOUBLED, Verdict
+from tests.fuzz.mutants import MUTANTS
+from tests.fuzz.schedules import CREATE, NEXT, PROCESS, QUERY, READ, Disturbance, Plan, Schedule, Strike
+from tests.fuzz.simulation import Simulation
+
+
+@pytest.fixture(scope="module")
+def simulation() -> Iterator[Simulation]:
+    running = Simulation()
+    yield running
+    running.close()
+
+
+def pause(where: tuple[str, str], number: int, seconds: float) -> tuple[Disturbance, ...]:
+    return (Disturbance("pause", number, seconds, where=where),)
+
+
+TOGETHER = (Plan(), Plan(0.005))
+LATE_CREATION = (Plan(disturbances=pause(NEXT, 1, 300.0)), Plan(0.005, pause(CREATE, 0, 40.0)))
+"""The second client has looked, and creates after the first one's last look and before its last push."""
+
+SHOWN_BY = {
+    "look before a creation": Schedule((Plan(clears=1),)),
+    "look after a creation, and before each push": Schedule(TOGETHER),
+    "look before each push": Schedule(strikes=(Strike(PROCESS, "person_files"),)),
+    "every page of the query": Schedule((Plan(clears=2), Plan(clears=2)), regimes=frozenset({"small_pages"})),
+    "two equal scans, oldest change first": Schedule(
+        (Plan(), Plan(0.005), Plan(300.0)), (Strike(QUERY, "rows_move", 19),), regimes=frozenset({"small_pages"})
+    ),
+    "settle before the first push": Schedule(
+        (Plan(), Plan(2.0, pause(NEXT, 1, 40.0))), (Strike(CREATE, "created_earlier", 1, 20.0),)
+    ),
+    "the oldest survives (here: the smallest id)": Schedule(LATE_CREATION, seed=1),
+    "the oldest survives (here: the youngest)": Schedule(LATE_CREATION),
+    "something delivered wins": Schedule((Plan(clears=1),)),
+    "adopt only finished creations": Schedule((Plan(), Plan(2.0)), (Strike(CREATE, "creation_cleanup", 1, 700.0),)),
+    "never hard-delete": Schedule(TOGETHER),
+    "foreign instances stop the run": Schedule(strikes=(Strike(PROCESS, "person_files"),)),
+    "fence of the living try": Schedule((Plan(disturbances=(Disturbance("orphan", 23, 60.0),)),)),
+    "compare contents before each push": Schedule(strikes=(Strike(READ, "person_edits", 5),)),
+    "name the action": Schedule(TOGETHER, (Strike(PROCESS, "person_pushes", 3),)),
+    "never repeat a push": Schedule(strikes=(Strike(NEXT, "answer_lost"),), regimes=frozenset({"rights_not_split"})),
+}
+
+
+def verdict(simulation: Simulation, schedule: Schedule, kind: type[Run] = FilingRun) -> Verdict:
+    return simulation.run(schedule, kind).verdict
+
+
+def test_a_run_without_faults_files_once(simulation: Simulation) -> None:
+    ended = simulation.run(Schedule(), FilingRun)
+    assert (ended.verdict.outcome, ended.verdict.delivered, ended.verdict.violations) == ("filed once", 1, [])
+    assert [run.state for run in ended.runs] == ["success"]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.rule)
+def test_each_rule_is_needed_in_its_schedule(simulation: Simulation, mutant: object) -> None:
+    found = next(m for m in MUTANTS if m is mutant)
+    schedule = SHOWN_BY[found.rule]
+    assert schedule.outside == ""
+    with found.at_work():
+        kinds = {v.kind for v in verdict(simulation, schedule).violations}
+    assert kinds & set(found.kinds), f"not seen; seen were {kinds}"
+    assert verdict(simulation, schedule).violations == []
+
+
+def test_plain_http_tasks_file_twice(simulation: Simulation) -> None:
+    """The engineer clears the run; nothing else is needed."""
+    cleared = Schedule((Plan(clears=1),))
+    assert {v.kind for v in verdict(simulation, cleared, PlainRun).violations} >= {DOUBLED}
+    assert verdict(simulation, cleared).violations == []
+
+
+def test_drawn_schedules_hold(simulation: Simulation) -> None:
+    seen: Counter[str] = Counter()
+
+    def take(schedule: Schedule) -> None:
+        ended = verdict(simulation, schedule)
+        seen["outside" if schedule.outside else ended.outcome] += 1
+        assert schedule.outside or ended.violations == [], f"{ended.violations} in {schedule}"
+
+    draw(40, 20_261_125, take)
+    assert seen["filed once"] > 20
+
+
+def test_the_same_schedule_runs_alike(simulation: Simulation) -> None:
+    schedule = Schedule(
+        (Plan(clears=1), Plan(0.02, (Disturbance("kill", 7, sent=True),)), Plan(2.0)),
+        (Strike(CREATE, "answer_lost"), Strike(NEXT, "late_duplicate", 2), Strike(QUERY, "502", 4)),
+        (1, 5, 2, 0, 6, 3, 4, 1, 7, 2),
+        seed=3,
+    )
+
+    def sent() -> list[tuple[str, str, str, float, int]]:
+        notes = simulation.run(schedule, FilingRun).journal.notes
+        return [(n.client, n.method, n.url, round(n.at, 6), n.status) for n in notes]
+
+    first = sent()
+    verdict(simulation, Schedule(TOGETHER, seed=5))
+    assert sent() == first
+    assert len(first) > 60
+
+
+def test_a_schedule_is_cut_down_to_what_matters() -> None:
+    schedule = Schedule(
+        (Plan(), Plan(2.0, (Disturbance("kill", 3),), 2)),
+        (Strike(CREATE, "502"), Strike(NEXT, "answer_lost")),
+        (0, 5, 6),
+        frozenset({"small_pages"}),
+    )
+    smallest = minimal(schedule, lambda s: any(strike.fault == "answer_lost" for strike in s.strikes))
+    assert smallest == Schedule((Plan(),), (Strike(NEXT, "answer_lost"),))
+
+
+def test_the_last_line_is_for_scripts() -> None:
+    counted = Counter({"filed once": 7, "clear error": 2})
+    assert line(counted) == "9 schedules, 7 filed once, 2 clear errors, 0 doubled, 0 lost"
