@@ -55,7 +55,7 @@ class Simulation:
             for number, plan in enumerate(schedule.plans[:clients], 1)
         ]
         errors = self._loop.run_until_complete(self._all(runs))
-        verdict = judge(schedule, self._wire.world, journal, runs, errors)
+        verdict = judge(schedule, self._wire.world, journal, runs, [*errors, *self._wire.failures])
         return Ended(verdict, runs, journal)
 
     def _begin(self, schedule: Schedule) -> None:

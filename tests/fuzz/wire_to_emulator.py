@@ -30,12 +30,14 @@ class Wire:
         self.world = World(Options(seed=1, wall=loop.wall, think_time=0.01, authority_delay=5.0))
         self.service = build_service(self.world)
         self.under_way: set[asyncio.Task[Any]] = set()
+        self.failures: list[str] = []
         self._known: dict[str, tuple[Principal | None, float]] = {}
         self._check = self.world.identity.authenticate
         self.world.identity.authenticate = self._authenticate  # type: ignore[method-assign]
 
     def forget(self) -> None:
-        """Forget whose tokens were checked: time begins anew."""
+        """Forget whose tokens were checked, and what failed: time begins anew."""
+        self.failures.clear()
         self._known.clear()
 
     def _authenticate(self, bearer: str | None) -> Principal | None:
@@ -69,7 +71,11 @@ class Wire:
 
     async def _serve(self, request: HttpRequest) -> HttpResponse | None:
         await asyncio.sleep(WAY)
-        return await self.ask(request.method, request.url, dict(request.headers), _bytes_of(request))
+        try:
+            return await self.ask(request.method, request.url, dict(request.headers), _bytes_of(request))
+        except Exception as exc:
+            self.failures.append(f"the emulator failed: {exc!r}")
+            return HttpResponse(500)
 
     async def ask(self, method: str, url: str, headers: dict[str, str], body: bytes) -> HttpResponse | None:
         """Have the emulator answer; None for no whole answer."""

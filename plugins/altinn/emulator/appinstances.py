@@ -116,6 +116,7 @@ async def _create(ask: Ask, party: Party, template: Any, parts: list[Part], pref
     record = new_record(ask, party, template)
     check_instantiation(ask, party, record["dataValues"] or {})
     task_id = world.engine.start(app, record, who)
+    begun = record["process"]
     await asyncio.sleep(world.options.think_time)
     record = await _inserted(ask, record)
     await asyncio.sleep(world.options.think_time)
@@ -132,7 +133,8 @@ async def _create(ask: Ask, party: Party, template: Any, parts: list[Part], pref
     refusal = await _first_task(ask, record, task_id, prefill)
     if refusal is not None:
         return refusal
-    world.engine.started_events(record, who)
+    # Somebody else may have moved the instance by now: what was begun here is written all the same.
+    world.engine.started_events(record | {"process": begun}, who)
     return created(ask, record, party)
 
 
