@@ -190,6 +190,22 @@ def test_somebody_elses_change_between_upload_and_push_is_refused(
     assert look.requests("PUT", NEXT) == []
 
 
+def test_a_file_of_a_type_that_was_not_uploaded_stops_the_push(
+    run_task: RunTask, draft: dict[str, Any], look: Look, tmp_path: Path
+) -> None:
+    """It would be filed with the rest."""
+    documents = _upload(run_task, draft, tmp_path / "form.xml")
+    address = f"/ttd/basic/instances/{draft['instance_id']}/data/attachment"
+    headers = {"Content-Type": "text/plain", "Content-Disposition": "attachment; filename=b.txt"}
+    look.api("POST", address, data=b"x", headers=headers)
+    stopped = _push(run_task, draft, documents=documents)
+    assert isinstance(stopped.error, AltinnDiffersError)
+    assert "not ours: attachment b.txt" in str(stopped.error)
+    assert look.requests("PUT", NEXT) == []
+    allowed = _push(run_task, draft, documents=documents, ignored_types=["attachment"])
+    assert allowed.state == "success", allowed.error
+
+
 def test_documents_of_several_uploads_are_compared_together(
     run_task: RunTask, draft: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -42,6 +42,7 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
     :param action: the action to name; by default the one of the task's type (data: write, confirmation: confirm,
         signing: sign).
     :param documents: what the upload tasks returned; the push is refused when the instance holds something else.
+    :param ignored_types: data types that others may add to; anything else that was not uploaded stops the push.
     :param approved: what an approval task of this run returned. When given, the push is refused unless a person has
         approved exactly `documents`, also when this task alone is cleared. Needed when the draft was made to be
         approved by a person.
@@ -70,6 +71,7 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         to_task: str | None = None,
         action: str | None = None,
         documents: Sequence[Any] | None = None,
+        ignored_types: Sequence[str] = (),
         approved: Any = None,
         on_foreign: str = "fail",
         fence: str | None = None,
@@ -81,6 +83,7 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         self.to_task = to_task
         self.action = action
         self.documents = documents
+        self.ignored_types = ignored_types
         self.approved = approved
         self.on_foreign = on_foreign
         self.fence = fence
@@ -135,7 +138,7 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
                 report=self.report,
                 record=record,
             ),
-            manifest=Manifest(session, storage, app, instance_id, _expected(self.documents)),
+            manifest=Manifest(session, storage, app, instance_id, _expected(self.documents), tuple(self.ignored_types)),
             survivor=Survivor(
                 session=session,
                 storage=storage,

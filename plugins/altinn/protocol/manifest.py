@@ -8,6 +8,7 @@ from typing import Any
 
 from altinn.exceptions import AltinnDiffersError, AltinnInputError, AltinnUnexpectedStateError
 from altinn.protocol.app_api import App
+from altinn.protocol.filing_key import is_delivered
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.meaning import meaning_sha256
 from altinn.protocol.model import DataElement, Instance, Process
@@ -16,6 +17,8 @@ from altinn.protocol.session import Session
 from altinn.protocol.storage_api import Storage
 from altinn.protocol.upload import form_types
 from altinn.protocol.wire import Flow
+
+_APPS_OWN_PDF = "ref-data-as-pdf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Manifest:
     """What the instance must hold before a push.
 
     :param expected: what the uploads left; empty means that nothing is compared.
+    :param ignored_types: data types that others may add to.
     """
 
     session: Session
@@ -65,6 +69,7 @@ class Manifest:
     app: App
     instance_id: InstanceId
     expected: tuple[ExpectedElement, ...] = ()
+    ignored_types: tuple[str, ...] = ()
 
     def check(self, _process: Process) -> Flow[None]:
         """Read the instance once more and refuse the push when it is deleted or holds something else.
@@ -86,7 +91,7 @@ class Manifest:
             return
         metadata = yield from self.session.perform(self.app.metadata())
         forms = form_types(metadata)
-        self._compare_lists(instance, _uploadable(metadata))
+        self._compare_lists(instance, self._watched(instance, metadata, forms))
         by_id = {element.id: element for element in instance.elements}
         for expected in self.expected:
             if expected.data_type not in forms:
@@ -94,15 +99,24 @@ class Manifest:
             elif expected.meaning:
                 yield from self.compare_form(expected)
 
+    def _watched(self, instance: Instance, metadata: Mapping[str, Any], forms: frozenset[str]) -> frozenset[str]:
+        """Return the data types in which nothing may lie but what was uploaded.
+
+        A file of any type that a sender may add to is filed with the rest. The app makes forms and its own PDF by
+        itself, and once the instance is delivered the authority adds what it likes; there only uploaded types count.
+        """
+        uploaded = frozenset(e.data_type for e in self.expected)
+        types = _uploadable(metadata) - frozenset(self.ignored_types)
+        if is_delivered(instance):
+            return types & uploaded
+        return types - (forms - uploaded) - {_APPS_OWN_PDF}
+
     def _compare_lists(self, instance: Instance, types: frozenset[str]) -> None:
         present = {e.id: e for e in instance.elements}
         wanted = {e.element_id: e for e in self.expected}
         missing = [f"{e.data_type} {e.file_name}" for key, e in wanted.items() if key not in present]
-        uploaded_types = {e.data_type for e in self.expected}
         extra = [
-            f"{e.data_type} {e.file_name}"
-            for key, e in present.items()
-            if key not in wanted and e.data_type in uploaded_types & types
+            f"{e.data_type} {e.file_name}" for key, e in present.items() if key not in wanted and e.data_type in types
         ]
         if missing or extra:
             parts = [f"missing: {', '.join(missing)}"] if missing else []
