@@ -1,0 +1,148 @@
+"""`make crash`: run the matrix, print it as a table, and fail when anything was doubled or lost.
+
+    python -m tests.crash [--jobs N] [--match TEXT] [--every N] [--verbose]
+
+The judge is the emulator: deliveries are counted there, those of instances that were deleted afterwards included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from tests.crash.crash_cells import Cell
+    from tests.crash.crash_verdict import Verdict
+
+_SERVE = (
+    "import sys, threading; from altinn.emulator import Emulator\n"
+    "with Emulator() as e: print(e.base_url, flush=True); sys.stdin.read()\n"
+)
+_OUTCOMES = ("filed once", "clear error", "doubled", "lost")
+
+
+def say(line: str) -> None:
+    """Print one line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the cells that were asked for; 0 if nothing was doubled or lost."""
+    options = _options(arguments)
+    from tests.crash.crash_cells import cells, plain_cells
+
+    chosen = [c for c in (*cells(), *plain_cells()) if options.match in str(c)][:: options.every]
+    begun = time.monotonic()
+    found = list(_run_all(chosen, options.jobs, options.verbose))
+    _print_table(found)
+    say(f"{len(found)} cells in {time.monotonic() - begun:.0f} s")
+    return _summary(found)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.crash", description=str(__doc__).splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1))
+    parser.add_argument("--match", default="", help="only cells whose name contains this")
+    parser.add_argument("--every", type=int, default=1, help="only every n-th of them")
+    parser.add_argument("--verbose", action="store_true", help="print each cell")
+    return parser.parse_args(arguments)
+
+
+def _run_all(chosen: list[Cell], jobs: int, verbose: bool) -> Iterator[Verdict]:
+    """Share the cells among workers, each a process with an emulator of its own."""
+    from tests.crash.crash_verdict import Verdict
+
+    workers = []
+    for number in range(min(jobs, len(chosen)) or 1):
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            _worker(chosen[number::jobs], os.fdopen(writing, "w"))
+        os.close(writing)
+        workers.append((pid, os.fdopen(reading), chosen[number::jobs]))
+    try:
+        for _pid, lines, mine in workers:
+            for cell, line in zip(mine, lines, strict=False):
+                outcome, why = json.loads(line)
+                if verbose or outcome in ("doubled", "lost"):
+                    say(f"{outcome:12} {cell}  {why[:600]}")
+                yield Verdict(cell, outcome, why)
+    finally:
+        for pid, lines, _ in workers:
+            lines.close()
+            try:
+                os.kill(pid, signal.SIGTERM)
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                continue
+
+
+def _worker(mine: list[Cell], out: TextIO) -> None:
+    from tests.crash.crash_verdict import Bench, Verdict
+    from tests.crash.task_process import preload
+
+    preload()
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        base_url = server.stdout.readline().decode().strip() if server.stdout else ""
+        bench = Bench(base_url)
+        bench.learn()
+        for cell in mine:
+            try:
+                verdict = bench.run(cell)
+            except Exception as exc:
+                verdict = Verdict(cell, "lost", f"the harness failed: {type(exc).__name__}: {exc}")
+            out.write(json.dumps([verdict.outcome, verdict.why]) + "\n")
+            out.flush()
+    finally:
+        server.kill()
+        server.wait()
+    os._exit(0)
+
+
+def _print_table(found: list[Verdict]) -> None:
+    """Print for each operator and crash point how its cells ended."""
+    table: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for verdict in found:
+        where = verdict.cell.operator if verdict.cell.inside else f"{verdict.cell.operator} (outside)"
+        table[where, verdict.cell.point][verdict.outcome] += 1
+    say(f"{'operator':24}{'crash point':12}" + "".join(f"{name:>13}" for name in _OUTCOMES))
+    for (operator, point), counts in table.items():
+        say(f"{operator:24}{point:12}" + "".join(f"{counts[name] or '.':>13}" for name in _OUTCOMES))
+
+
+_PLURAL = {"filed once": "filed once", "clear error": "clear errors", "doubled": "doubled", "lost": "lost"}
+
+
+def _summary(found: list[Verdict]) -> int:
+    plain = [v for v in found if v.cell.operator.startswith("plain")]
+    guarded = [v for v in found if not v.cell.operator.startswith("plain")]
+    inside = [v for v in guarded if v.cell.inside]
+    outside = [v for v in guarded if not v.cell.inside]
+    if plain:
+        say("plain HttpOperator: " + _text(plain, "cells"))
+    if outside:
+        say("outside the conditions: " + _text(outside, "cells"))
+    say(_text(inside, "cells"))
+    return 1 if any(v.outcome in ("doubled", "lost") for v in inside) else 0
+
+
+def _text(found: list[Verdict], what: str) -> str:
+    counts = Counter(v.outcome for v in found)
+    return f"{len(found)} {what}, " + ", ".join(f"{counts[name]} {said}" for name, said in _PLURAL.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""The cells of the matrix: operator x crash point x fault x rights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+GUID = "[0-9a-f-]{36}"
+TARGETS: dict[str, tuple[str, str, str]] = {
+    "instantiate": ("instantiate", "POST", "^/ttd/basic/instances$"),
+    "upload form": ("upload", "PUT", f"/data/{GUID}$"),
+    "upload file": ("upload", "POST", "/data$"),
+    "validate": ("validate", "GET", "/validate$"),
+    "push": ("push", "PUT", "/process/next$"),
+    "push with lock": ("push", "PUT", "/process/next$"),
+    "confirm": ("confirm", "PUT", "/process/next$"),
+    "feedback": ("feedback", "GET", f"^/storage/api/v1/instances/[0-9]+/{GUID}$"),
+    "download": ("download", "GET", f"/data/{GUID}$"),
+    "delete": ("delete", "DELETE", f"/instances/[0-9]+/{GUID}$"),
+}
+"""Each operator: its task, and the request at which it crashes and the fault strikes."""
+
+PLAIN: dict[str, tuple[str, str, str]] = {
+    "plain create": ("create", "POST", "^/ttd/basic/instances$"),
+    "plain push": ("next", "PUT", "/process/next$"),
+    "plain confirm": ("confirm_next", "PUT", "/process/next$"),
+}
+"""The same with Airflow's HttpOperator and retries alone."""
+
+POINTS = ("none", "before", "commit", "answer", "store", "xcom", "stop")
+_WITHOUT_STORE = {"upload form", "upload file", "validate", "download"}
+_READS = {"validate", "feedback", "download"}
+
+REFUSALS = (
+    "reset_before_body",
+    "reset_in_request_body",
+    "timeout_before",
+    "500",
+    "502",
+    "503",
+    "504",
+    "429",
+    "html_before",
+    "token_expired",
+    "token_revoked",
+    "403",
+    "404",
+    "409_validation",
+    "409_lock",
+    "409_ended",
+    "409_empty",
+    "409_string",
+    "409_xml",
+    "409_retrying",
+    "409_resume_required",
+    "service_task_failed",
+    "stuck_in_proxy",
+)
+OUTCOMES = (
+    "answer_lost",
+    "reset_in_body",
+    "timeout",
+    "slow_answer",
+    "truncated_json",
+    "html",
+    "401_after_commit",
+    "500_after_commit",
+    "502_after_commit",
+    "503_after_commit",
+    "504_after_commit",
+    "late_duplicate",
+)
+CREATIONS = ("creation_slow", "creation_cleanup", "created_earlier", "query_lag")
+QUERIES = ("small_pages", "empty_page", "rows_move")
+PUSHES = ("lock_held", "lock_race")
+REGIMES = ("task_removed", "task_renamed", "version_9", "library_8_10")
+PERSONS = (
+    "person_edits",
+    "person_adds_file",
+    "person_removes_file",
+    "person_deletes",
+    "person_pushes",
+    "person_confirms",
+)
+_REAL_SECONDS = {"timeout_before": 0.2, "timeout": 0.2, "slow_answer": 0.2, "lock_race": 0.2}
+"""What a waiting client has to sit out; the emulator's clock moves everything else."""
+_QUERY = "^/storage/api/v1/instances$"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    :param inside: within the conditions under which exactly one filing is promised.
+    :param seconds: the fault's, if not its own.
+    """
+
+    operator: str
+    point: str
+    fault: str
+    split: bool
+    inside: bool = True
+    seconds: float | None = None
+
+    @property
+    def target(self) -> tuple[str, str, str]:
+        """The task, and the request it is about."""
+        return TARGETS.get(self.operator) or PLAIN[self.operator]
+
+    def __str__(self) -> str:
+        rights = "split" if self.split else "not split"
+        return f"{self.operator} | {self.point} | {self.fault} | {rights}"
+
+    def orders(self) -> list[dict[str, Any]]:
+        """Return the faults to order from the emulator right before the task."""
+        rights = {"fault": "rights_by_task" if self.split else "rights_not_split", "path": "^/ttd/basic/"}
+        if self.fault == "none":
+            return [rights]
+        _, method, path = self.target
+        fault: dict[str, Any] = {"fault": self.fault, "method": method, "path": path}
+        if self.fault in QUERIES:
+            fault |= {"method": "GET", "path": _QUERY, "occurrence": "every"}
+        if self.fault in REGIMES or self.fault == "no_read_after_end":
+            fault = {"fault": self.fault, "path": "^/ttd/basic/"}
+        seconds = self.seconds if self.seconds is not None else _REAL_SECONDS.get(self.fault)
+        if seconds is not None:
+            fault["seconds"] = seconds
+        return [rights, fault]
+
+
+def _faults_of(operator: str) -> tuple[str, ...]:
+    faults: tuple[str, ...] = ("none", *REFUSALS, *OUTCOMES, *REGIMES)
+    if operator == "instantiate":
+        faults += (*CREATIONS, *QUERIES)
+    if operator in ("push", "push with lock", "confirm"):
+        faults += (*PUSHES, *QUERIES)
+    return faults
+
+
+def _points_of(operator: str) -> tuple[str, ...]:
+    left_out = {"store"} if operator in _WITHOUT_STORE else set()
+    if operator in _READS:
+        left_out.add("stop")
+    return tuple(point for point in POINTS if point not in left_out)
+
+
+def cells() -> Iterator[Cell]:
+    """Return the cells inside the conditions, then those outside of them, then the plain ones."""
+    for split in (True, False):
+        for operator in TARGETS:
+            for fault in _faults_of(operator):
+                for point in _points_of(operator):
+                    yield Cell(operator, point, fault, split)
+    yield from _cells_outside()
+
+
+def _cells_outside() -> Iterator[Cell]:
+    for split in (True, False):
+        for fault in CREATIONS:
+            for point in ("none", "commit", "stop"):
+                yield Cell("instantiate", point, fault, split, inside=False, seconds=60.0)
+        for operator in ("upload file", "push", "confirm"):
+            for fault in (*PERSONS, "no_read_after_end"):
+                for point in ("none", "commit", "stop"):
+                    yield Cell(operator, point, fault, split, inside=False)
+
+
+def plain_cells() -> Iterator[Cell]:
+    """Return the cells of the chain without guards."""
+    for split in (True, False):
+        for operator in PLAIN:
+            for fault in ("none", *REFUSALS, *OUTCOMES):
+                for point in ("none", "before", "commit", "answer"):
+                    if (fault, point) != ("none", "none"):
+                        yield Cell(operator, point, fault, split)
