@@ -8,6 +8,7 @@
     altinn hash DOCUMENT...                 what is the SHA-256 of a file?   as receipts show it
     altinn periods REPORT --json            when is a report due?        its periods, deadlines and filing days
     altinn verify-receipt PATH              is this bundle whole, unchanged? 0 yes, 1 no, 2 no bundle there
+    altinn reconcile --conn-id ID --ledger PATH   is each recorded filing there, once?   0 yes, 1 look, 2 could not tell
 
 Results go to standard output, complaints to standard error.
 """
@@ -31,6 +32,7 @@ COMMANDS = {
     "login": "altinn.commands.log_in",
     "system-user": "altinn.commands.system_user",
     "verify-receipt": "altinn.commands.verify_receipt",
+    "reconcile": "altinn.commands.reconcile_ledger",
 }
 
 

@@ -109,7 +109,7 @@ def plain_steps(token: str) -> list[Step]:
 
     def form_of(xcoms: dict[str, Any]) -> str:
         elements = json.loads(xcoms["create"])["data"]
-        return next(e["id"] for e in elements if e["dataType"] == "model")
+        return str(next(e["id"] for e in elements if e["dataType"] == "model"))
 
     xml = {**headers, "Content-Type": "application/xml"}
     return [
@@ -123,7 +123,7 @@ def plain_steps(token: str) -> list[Step]:
                 task_id="put",
                 endpoint=f"{of_instance(x)}/data/{form_of(x)}",
                 method="PUT",
-                data=FORM,
+                data=FORM.decode(),
                 **{**common, "headers": xml},
             ),
         ),

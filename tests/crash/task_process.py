@@ -275,7 +275,7 @@ def _let_time_pass_in_the_emulator(base_url: str) -> None:
         requests.post(f"{base_url}/_emulator/clock", json={"advance_seconds": seconds}, timeout=20)
 
     time.sleep = advance  # type: ignore[assignment]
-    AltinnPatientOperator._sleep = lambda _self, seconds: advance(seconds)  # type: ignore[method-assign]
+    AltinnPatientOperator._sleep = lambda _self, seconds: advance(seconds)  # type: ignore[method-assign, assignment]
 
 
 def _die_at(crash: Crash, channel: Channel) -> None:
