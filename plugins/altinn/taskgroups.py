@@ -80,7 +80,8 @@ def altinn_filing(
     Holds no mapped operator, so that the group itself can be mapped. Everything that an operator takes as a template
     may be a template or a task's `.output` here.
 
-    :param documents: see `AltinnUploadDataOperator`.
+    :param documents: see `AltinnUploadDataOperator`. Their hash is stamped into the instance, unless `content_sha256`
+        gives another one (leave out what is generated anew each time).
     :param push_from: the tasks to leave, in their order; an `authority` knows its own.
     :param wait_for_feedback: wait until the authority has ended the process.
     :param feedback: further arguments of the feedback sensor.
@@ -112,6 +113,7 @@ def altinn_filing(
             correction_number=correction_number,
             organisation_number=organisation_number,
             content_sha256=content_sha256,
+            documents=documents if content_sha256 is None else None,
             data_values=data_values,
             approval="a person in Airflow" if require_approval else None,
             **common,
@@ -208,6 +210,7 @@ def _steps(
                 AltinnProcessNextOperator(
                     task_id=f"push_{number}_{step.task}",
                     from_task=step.task,
+                    to_task=steps[number].task if number < len(steps) else None,
                     action=step.action or None,
                     **given,
                     **instance,

@@ -16,6 +16,7 @@ import psutil
 
 from scripts.airflow_api import AirflowApi
 from scripts.console import Console
+from scripts.failure import CommandError
 from scripts.rest import Service, wait_until
 from scripts.run_folder import RunFolder
 from scripts.stack import DEMO, Endpoints, Stack
@@ -82,6 +83,14 @@ class ChaosStack:
             }
         )
 
+    def _is_connected(self) -> bool:
+        """Connect if Airflow lets us: right after a crash its database may still be locked."""
+        try:
+            self._connect()
+        except CommandError:
+            return False
+        return True
+
     def _known(self) -> Endpoints:
         if self.endpoints is None:
             raise RuntimeError("not started")
@@ -127,7 +136,7 @@ class ChaosStack:
             service = Service("Airflow", self._known().airflow)
             wait_until(lambda: service.answers("/api/v2/version"), 180.0)
             service.answers("/execution/health")
-            self._connect()
+            wait_until(self._is_connected, 120.0, pause=1.0)
 
     def with_database(self, change: Callable[[Path], None]) -> None:
         """Stop Airflow, change its database file, start it again; the emulator goes on with its state."""

@@ -27,7 +27,7 @@ from altinn.operators import (
 )
 from altinn.operators.living_try import FENCE_KEY, LivingTry
 from tests.altinn_proxy import AltinnProxy
-from tests.system.conftest import SOPHIE, Connect, Look, MemorySupervisor, Outcome, RunTask
+from tests.system.conftest import FORM, SOPHIE, Connect, Look, MemorySupervisor, Outcome, RunTask
 
 NEXT = "/process/next"
 CREATE = "/ttd/basic/instances$"
@@ -170,6 +170,44 @@ def test_a_draft_that_a_person_must_approve_passes_that_on(
     assert isinstance(refused.error, AltinnFilingError)
     assert "approved by a person first" in str(refused.error)
     assert push(run_task, draft, approved={"chosen_options": ["Approve"]}).state == "success"
+
+
+def test_a_run_that_is_cleared_at_the_confirmation_finds_its_documents_and_goes_on(
+    run_task: RunTask, draft: dict[str, Any], look: Look, form: str, tmp_path: Path
+) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_bytes(b"ours")
+    entries = [{"data_type": "model", "path": form}, {"data_type": "attachment", "path": str(letter)}]
+
+    def put() -> Outcome:
+        return run_task(AltinnUploadDataOperator(task_id="upload", documents=entries, **draft))
+
+    assert push(run_task, draft, documents=put().result).state == "success"
+    assert create(run_task).result == draft["instance_id"]
+    again = put()
+    assert again.state == "success", again.error
+    assert [entry["how"] for entry in again.result] == ["kept", "kept"]
+    letter.write_bytes(b"other")
+    changed = put()
+    assert changed.state == "failed"
+    assert isinstance(changed.error, AltinnDiffersError)
+    assert "nothing is overwritten there" in str(changed.error)
+    letter.write_bytes(b"ours")
+    Path(form).write_bytes(FORM.replace(b">a<", b">c<"))
+    assert isinstance(put().error, AltinnDiffersError)
+    assert push(run_task, draft, "confirmation", documents=again.result).state == "success"
+    assert len(look.filings()) == 1
+
+
+def test_the_hash_over_the_documents_is_stamped(run_task: RunTask, connection: str, look: Look, form: str) -> None:
+    entries = [{"data_type": "model", "path": form}]
+    first = create(run_task, documents=entries)
+    look.submit(first.result)
+    assert create(run_task, documents=entries).result == first.result
+    Path(form).write_bytes(FORM.replace(b">a<", b">c<"))
+    changed = create(run_task, documents=entries)
+    assert isinstance(changed.error, AltinnDiffersError)
+    assert "delivered for this period with other documents" in str(changed.error)
 
 
 # -- what is there already

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from altinn.authorities.period_readers import period_reader
-from altinn.documents import documents_of
+from altinn.documents import combined_sha256, documents_of
 from altinn.exceptions import (
     AltinnAnswerError,
     AltinnDiffersError,
@@ -62,6 +62,8 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
     :param data_values: further values that the app wants at creation.
     :param content_sha256: hash over the caller's source documents; stamped as a hint, and compared when a delivered
         instance is adopted.
+    :param documents: the source documents, as AltinnUploadDataOperator takes them, to make that hash from. Leave out
+        what is generated anew each time, such as an envelope with the time in it.
     :param approval: who must approve before the first push; stamped as a hint, so that whoever adopts the draft
         needs an approval as well.
     :param prefill: values for the app's form by path, instead of a key.
@@ -84,6 +86,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         "instance_owner",
         "data_values",
         "content_sha256",
+        "documents",
         "approval",
         "prefill",
     )
@@ -101,6 +104,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         instance_owner: str | None = None,
         data_values: Mapping[str, str] | None = None,
         content_sha256: str | None = None,
+        documents: Sequence[Mapping[str, str]] | None = None,
         approval: str | None = None,
         prefill: Mapping[str, str] | None = None,
         on_foreign: str = "fail",
@@ -118,6 +122,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         self.instance_owner = instance_owner
         self.data_values = data_values
         self.content_sha256 = content_sha256
+        self.documents = documents
         self.approval = approval
         self.prefill = prefill
         self.on_foreign = on_foreign
@@ -127,6 +132,13 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
     def act(self, context: Context, living: LivingTry, waited: float) -> str:
         """Adopt or create, and return the instance id."""
         owner = chosen_owner(self)
+        if self.documents and not self.content_sha256:
+            self.content_sha256 = combined_sha256(
+                [
+                    {"data_type": d.data_type, "file_name": d.file_name, "sha256": d.sha256}
+                    for d in documents_of(self.documents)
+                ]
+            )
         if self.prefill:
             instance_id = self._create_prefilled(owner)
         else:

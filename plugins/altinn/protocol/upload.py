@@ -194,9 +194,41 @@ class Upload:
         present = instance.of_type(document.data_type)
         if is_delivered(instance):
             return (yield from self._delivered(document, present))
+        if instance.process.task_type not in ("", "data"):
+            settled = yield from self._settled(document, present, instance)
+            if settled is not None:
+                return settled
         if document.data_type in self.forms:
             return (yield from self._place_form(document, present))
         return (yield from self._place_file(document, present))
+
+    def _settled(self, document: Document, present: Sequence[DataElement], instance: Instance) -> Flow[Placed | None]:
+        """Compare with what lies there, once the data task has been left: nothing is overwritten any more.
+
+        A run that failed at the confirmation and is cleared comes here; what it uploaded then must still be meant.
+
+        :return: None when there is no such element yet.
+        :raises AltinnDiffersError: it lies there with other content.
+        """
+        if document.data_type in self.forms:
+            if len(present) != 1:
+                return None
+            meaning = yield from self._read_back.check(
+                document.label, present[0].id, document.content_type, document.content(), {}
+            )
+            return Placed(document, present[0].id, "kept", meaning)
+        named = [e for e in present if same_name(e.file_name, document.file_name)]
+        for element in named:
+            if element.size == document.size and (yield from self._has_content(element, document)):
+                return Placed(document, element.id, "kept")
+        if not named:
+            return None
+        raise AltinnDiffersError(
+            f"{self.instance_id} stands at {instance.process.where} with another {document.label} than the file here: "
+            "nothing is overwritten there. Lead it back to its data task in Altinn, or delete that draft, and run the "
+            "filing again",
+            [str(self.instance_id)],
+        )
 
     def _delivered(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
         """Describe what was delivered, with the hash of what Altinn keeps: that, not today's file, is filed."""
