@@ -66,6 +66,12 @@ bench: install ## measure checks, imports, uploads and a whole filing against wh
 .PHONY: test-backfill
 test-backfill: install ## backfill years of VAT terms and file for a fleet, with a real Airflow (ten minutes)
 	@$(RUN) pytest tests/backfill
+.PHONY: crash chaos
+crash: install ## kill every operator at every point with every fault; the emulator counts the filings (CRASH="--every 9")
+	@PYTHONPATH=.:plugins $(RUN) tests.crash $(CRASH)
+
+chaos: install ## file in a real Airflow whose parts are killed (CHAOS="--match triggerer")
+	@PYTHONPATH=.:plugins $(RUN) tests.chaos $(CHAOS)
 
 .PHONY: fuzz
 fuzz: install ## run random schedules with faults against the emulator (SCHEDULES=10000 for long, SEED=... to repeat)

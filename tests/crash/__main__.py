@@ -10,9 +10,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -41,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from tests.crash.crash_cells import cells, plain_cells
 
     chosen = [c for c in (*cells(), *plain_cells()) if options.match in str(c)][:: options.every]
+    if options.exactly:
+        chosen = [c for c in chosen if str(c) in options.exactly]
     begun = time.monotonic()
     found = list(_run_all(chosen, options.jobs, options.verbose))
     _print_table(found)
@@ -52,6 +56,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=str(__doc__).splitlines()[0])
     parser.add_argument("--jobs", type=int, default=min(4, os.cpu_count() or 1))
     parser.add_argument("--match", default="", help="only cells whose name contains this")
+    parser.add_argument("--exactly", action="append", default=[], help="only this cell; may be given several times")
     parser.add_argument("--every", type=int, default=1, help="only every n-th of them")
     parser.add_argument("--verbose", action="store_true", help="print each cell")
     return parser.parse_args(arguments)
@@ -59,8 +64,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _run_all(chosen: list[Cell], jobs: int, verbose: bool) -> Iterator[Verdict]:
     """Share the cells among workers, each a process with an emulator of its own."""
-    from tests.crash.crash_verdict import Verdict
-
     workers = []
     for number in range(min(jobs, len(chosen)) or 1):
         reading, writing = os.pipe()
@@ -70,21 +73,36 @@ def _run_all(chosen: list[Cell], jobs: int, verbose: bool) -> Iterator[Verdict]:
             _worker(chosen[number::jobs], os.fdopen(writing, "w"))
         os.close(writing)
         workers.append((pid, os.fdopen(reading), chosen[number::jobs]))
+    arrived: queue.Queue[Verdict | None] = queue.Queue()
+    pumps = [threading.Thread(target=_pump, args=(lines, mine, arrived), daemon=True) for _, lines, mine in workers]
     try:
-        for _pid, lines, mine in workers:
-            for cell, line in zip(mine, lines, strict=False):
-                outcome, why = json.loads(line)
-                if verbose or outcome in ("doubled", "lost"):
-                    say(f"{outcome:12} {cell}  {why[:600]}")
-                yield Verdict(cell, outcome, why)
+        for pump in pumps:
+            pump.start()
+        left = len(pumps)
+        while left:
+            verdict = arrived.get()
+            if verdict is None:
+                left -= 1
+                continue
+            if verbose or verdict.outcome in ("doubled", "lost"):
+                say(f"{verdict.outcome:12} {verdict.cell}  {verdict.why[:600]}")
+            yield verdict
     finally:
-        for pid, lines, _ in workers:
-            lines.close()
+        for pid, _lines, _ in workers:
             try:
                 os.kill(pid, signal.SIGTERM)
                 os.waitpid(pid, 0)
             except (ProcessLookupError, ChildProcessError):
                 continue
+
+
+def _pump(lines: TextIO, mine: list[Cell], arrived: queue.Queue[Verdict | None]) -> None:
+    """Read a worker's verdicts as they come; None when it has ended."""
+    from tests.crash.crash_verdict import Verdict
+
+    for cell, line in zip(mine, lines, strict=False):
+        arrived.put(Verdict(cell, *json.loads(line)))
+    arrived.put(None)
 
 
 def _worker(mine: list[Cell], out: TextIO) -> None:
