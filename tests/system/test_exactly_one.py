@@ -199,6 +199,25 @@ def test_a_run_that_is_cleared_at_the_confirmation_finds_its_documents_and_goes_
     assert len(look.filings()) == 1
 
 
+def test_an_upload_that_arrived_twice_stops_the_push_and_is_mended_by_the_upload_task(
+    run_task: RunTask, draft: dict[str, Any], look: Look, tmp_path: Path
+) -> None:
+    letter = tmp_path / "letter.txt"
+    letter.write_bytes(b"ours")
+    arguments: dict[str, Any] = {"data_type": "attachment", "path": str(letter), **draft}
+    first = run_task(AltinnUploadDataOperator(task_id="upload", **arguments))
+    address = f"/ttd/basic/instances/{draft['instance_id']}/data/attachment"
+    headers = {"Content-Type": "text/plain", "Content-Disposition": "attachment; filename=letter.txt"}
+    look.api("POST", address, data=b"ours", headers=headers)
+    assert isinstance(push(run_task, draft, documents=first.result).error, AltinnDiffersError)
+    again = run_task(AltinnUploadDataOperator(task_id="upload", **arguments))
+    assert again.result[0]["element_id"] == first.result[0]["element_id"]
+    assert [name for data_type, name in look.elements(draft["instance_id"]) if data_type == "attachment"] == [
+        "letter.txt"
+    ]
+    assert push(run_task, draft, documents=again.result).state == "success"
+
+
 def test_the_hash_over_the_documents_is_stamped(run_task: RunTask, connection: str, look: Look, form: str) -> None:
     entries = [{"data_type": "model", "path": form}]
     first = create(run_task, documents=entries)

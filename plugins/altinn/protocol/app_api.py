@@ -262,6 +262,16 @@ class App:
             min_validity=UPLOAD_VALIDITY,
         )
 
+    def delete_data(self, instance_id: InstanceId, element_id: str) -> Call[None]:
+        """`DELETE data/{id}`; an element that is gone already is a success, so a repeat is harmless."""
+        return Call(
+            f"DELETE data {element_id} of {instance_id}",
+            HttpRequest("DELETE", self._data_url(instance_id, element_id), _ACCEPT_JSON),
+            _nothing,
+            accept=frozenset({200, 204, 404}),
+            harmless=True,
+        )
+
     def feedback_status(self, instance_id: InstanceId) -> Call[bool]:
         """`GET feedback/status`: an extension of Skatteetaten's VAT app; whether the feedback is there."""
         return Call(

@@ -280,9 +280,13 @@ class Upload:
 
     def _place_file(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
         named = [e for e in present if same_name(e.file_name, document.file_name)]
+        same = []
         for element in named:
             if element.size == document.size and (yield from self._has_content(element, document)):
-                return Placed(document, element.id, "kept")
+                same.append(element)
+        if same:
+            yield from self._remove_twins(document, same[1:])
+            return Placed(document, same[0].id, "kept")
         if len(named) > 1:
             raise AltinnAmbiguousError(
                 f"{self.instance_id} has {len(named)} elements {document.label} with other content: remove them first",
@@ -292,6 +296,12 @@ class Upload:
             yield from self._replace(document, named[0])
             return Placed(document, named[0].id, "replaced")
         return (yield from self._add(document, present))
+
+    def _remove_twins(self, document: Document, twins: Sequence[DataElement]) -> Flow[None]:
+        """Remove copies of what is kept: an upload that was sent once may arrive again, long after its answer."""
+        for twin in twins:
+            yield from self.session.perform(self.app.delete_data(self.instance_id, twin.id))
+            self.report(f"{document.label} lay there twice with the same bytes: the later one is removed")
 
     def _replace(self, document: Document, element: DataElement) -> Flow[Mapping[str, Any]]:
         """Overwrite an element, and return which fields the app says it has calculated."""
