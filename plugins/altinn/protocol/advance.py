@@ -311,6 +311,13 @@ _ORDER = ("data", "confirmation", "signing", "payment", "feedback")
 def _is_past(from_task: str, process: Process, history: Sequence[ProcessEvent]) -> bool:
     """Whether the task was left for a later one; one that led back, as a refused signature does, is still ahead."""
     left = [event.element_id for event in history if event.ended and event.element_id != process.task_id]
+    of_type = [
+        task_id
+        for task_id, task_type in zip(process.task_ids, process.task_types, strict=False)
+        if task_type == from_task
+    ]
+    if of_type:
+        return any(_is_past(task_id, process, history) for task_id in of_type)
     if from_task not in left:
         return bool(left) and _type_passed(from_task, process.task_type)
     first_start: dict[str, tuple[str, str]] = {}
@@ -322,6 +329,8 @@ def _is_past(from_task: str, process: Process, history: Sequence[ProcessEvent]) 
 
 def _type_passed(wanted: str, current: str) -> bool:
     """Whether a task type comes before the current one in every process seen (data, confirmation, feedback)."""
+    if current in SERVICE_TASKS:
+        return wanted == "data"
     if wanted not in _ORDER or current not in _ORDER:
         return False
     return _ORDER.index(wanted) < _ORDER.index(current)

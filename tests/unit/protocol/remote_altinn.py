@@ -23,7 +23,7 @@ APP_BASE = "https://ttd.apps.example/ttd/basic"
 PLATFORM = "https://platform.example"
 PARTY = "50001234"
 OWNER = "974760673"
-ACTIONS = {"data": "write", "confirmation": "confirm", "signing": "sign", "feedback": "owner"}
+ACTIONS = {"pdf": "write", "data": "write", "confirmation": "confirm", "signing": "sign", "feedback": "owner"}
 ANEW = b'<?xml version="1.0" encoding="utf-8"?>\n'
 DATA_TYPES: list[dict[str, Any]] = [
     {"id": "model", "appLogic": {"classRef": "Models.Model"}, "maxCount": 1},
