@@ -120,7 +120,9 @@ class Cell:
         _, method, path = self.target
         fault: dict[str, Any] = {"fault": self.fault, "method": method, "path": path}
         if self.fault in QUERIES:
-            fault |= {"method": "GET", "path": _QUERY, "occurrence": "every"}
+            fault |= {"method": "GET", "path": _QUERY}
+            if self.fault != "empty_page":  # The rows are on the page that it leads to.
+                fault["occurrence"] = "every"
         if self.fault in REGIMES or self.fault == "no_read_after_end":
             fault = {"fault": self.fault, "path": "^/ttd/basic/"}
         seconds = self.seconds if self.seconds is not None else _REAL_SECONDS.get(self.fault)
