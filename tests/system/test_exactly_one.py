@@ -25,6 +25,7 @@ from altinn.operators import (
     AltinnProcessNextOperator,
     AltinnUploadDataOperator,
 )
+from altinn.operators.approval_check import approved_sha256, flat_documents
 from altinn.operators.living_try import FENCE_KEY, LivingTry
 from tests.altinn_proxy import AltinnProxy
 from tests.system.conftest import FORM, SOPHIE, Connect, Look, MemorySupervisor, Outcome, RunTask
@@ -165,11 +166,12 @@ def test_a_draft_that_a_person_must_approve_passes_that_on(
     assert made.xcoms["altinn_approval"] == "required"
     assert create(run_task).xcoms["altinn_approval"] == "required"
     draft = {"app": "ttd/basic", "instance_id": made.result}
-    upload(run_task, draft, form)
-    refused = push(run_task, draft)
+    documents = upload(run_task, draft, form)
+    refused = push(run_task, draft, documents=documents)
     assert isinstance(refused.error, AltinnFilingError)
     assert "approved by a person first" in str(refused.error)
-    assert push(run_task, draft, approved={"chosen_options": ["Approve"]}).state == "success"
+    approved = {"chosen_options": ["Approve"], "content_sha256": approved_sha256(flat_documents(documents))}
+    assert push(run_task, draft, documents=documents, approved=approved).state == "success"
 
 
 def test_a_run_that_is_cleared_at_the_confirmation_finds_its_documents_and_goes_on(
