@@ -66,6 +66,7 @@ bench: install ## measure checks, imports, uploads and a whole filing against wh
 .PHONY: test-backfill
 test-backfill: install ## backfill years of VAT terms and file for a fleet, with a real Airflow (ten minutes)
 	@$(RUN) pytest tests/backfill
+
 .PHONY: crash chaos
 crash: install ## kill every operator at every point with every fault; the emulator counts the filings (CRASH="--every 9")
 	@PYTHONPATH=.:plugins $(RUN) tests.crash $(CRASH)
