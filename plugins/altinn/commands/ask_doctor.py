@@ -33,7 +33,9 @@ def run(options: argparse.Namespace, out: TextIO) -> int:
         return cannot("--try-draft needs --app")
     try:
         question = Question(options.app, options.org_number, options.try_draft)
-        findings = AltinnHook(options.conn_id).examine(question)
+        hook = AltinnHook(options.conn_id)
+        hook.get_connection(options.conn_id)
+        findings = hook.examine(question)
     except AirflowNotFoundException:
         return cannot(f"there is no connection {options.conn_id!r} in this Airflow")
     out.write((as_json(options.conn_id, findings) if options.json else as_text(findings)) + "\n")

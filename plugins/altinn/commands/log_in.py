@@ -42,6 +42,7 @@ def run(options: argparse.Namespace, out: TextIO) -> int:
 
     hook = AltinnHook(options.conn_id)
     try:
+        hook.get_connection(options.conn_id)
         login, place = hook.person_login()
     except AirflowNotFoundException:
         return cannot(f"there is no connection {options.conn_id!r} in this Airflow")

@@ -53,7 +53,9 @@ def run(options: argparse.Namespace, out: TextIO) -> int:
     if options.action == "request" and not (options.right or options.access_package):
         return cannot("system-user request needs --right or --access-package: what the system user may do")
     try:
-        hook = AltinnHook(options.conn_id).as_vendor()
+        named = AltinnHook(options.conn_id)
+        named.get_connection(options.conn_id)
+        hook = named.as_vendor()
     except AirflowNotFoundException:
         return cannot(f"there is no connection {options.conn_id!r} in this Airflow")
     api = SystemUsers(hook.settings.environment.platform_url)

@@ -20,7 +20,9 @@ def run(options: argparse.Namespace, out: TextIO) -> int:
     from altinn.hooks.altinn_hook import AltinnHook
 
     try:
-        works, message = AltinnHook(options.conn_id).test_connection()
+        hook = AltinnHook(options.conn_id)
+        hook.get_connection(options.conn_id)
+        works, message = hook.test_connection()
     except AirflowNotFoundException:
         return cannot(f"there is no connection {options.conn_id!r} in this Airflow")
     out.write(f"{options.conn_id}: {message}\n")
