@@ -1,8 +1,8 @@
 """File one report for many companies in one run.
 
 Each company is one mapped instance of the task group `company`, and shows in the grid by its number and the period. A
-company that fails stops no other; clear its failed tasks to go on with it, and nothing is filed twice. The last two
-tasks read from Altinn who is accepted, waiting, rejected or missing, and the run is green only when all are accepted.
+company that fails stops no other; clear its failed tasks to go on with it, and nothing is filed twice. The last
+task reads from Altinn who is accepted, waiting, rejected or missing, and the run is green only when all are accepted.
 
 Which companies, and where each one's document lies, stands in a CSV file with the columns `organisation_number`, `name`
 and `path`; in a path, {period} and {organisation_number} are filled in. A table of a database does as well: let
@@ -100,33 +100,16 @@ with DAG(
     listed = companies()
     each = company.expand_kwargs(listed)
 
-    standing = AltinnReconcileOperator(
-        task_id="standing",
+    # One task reads and judges: it fails with the companies and is cleared together with them.
+    summary = AltinnReconcileOperator(
+        task_id="summary",
         report=SCHEDULE.report.name,
         authority=AUTHORITY,
         companies="{{ ti.xcom_pull(task_ids='companies') }}",
         periods="{{ [ti.xcom_pull(task_ids='companies')[0]['period']] }}",
+        fail_unless_accepted="{{ not params.dry_run }}",
         trigger_rule="all_done",
         pool=POOL,
         **altinn,
     )
-
-    @task(retries=0)
-    def summary() -> dict[str, list[str]]:
-        """List the companies by where they stand, and fail unless every one is accepted.
-
-        :raises AltinnFilingError: names those that are not.
-        """
-        from altinn.exceptions import AltinnFilingError
-
-        context = get_current_context()
-        calendar = context["ti"].xcom_pull(task_ids="standing", key="altinn_filing_calendar")
-        found: dict[str, list[str]] = {}
-        for row in calendar["rows"]:
-            found.setdefault(row["state"], []).append(row["organisation_number"])
-        text = "; ".join(f"{state.replace('_', ' ')}: {', '.join(numbers)}" for state, numbers in sorted(found.items()))
-        if set(found) - {"accepted"} and not context["params"]["dry_run"]:
-            raise AltinnFilingError(f"not every company is accepted. {text}")
-        return found
-
-    listed >> each >> standing >> summary()
+    listed >> each >> summary

@@ -127,6 +127,16 @@ class Installation:
         found = self.airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
         return {run["logical_date"][:10]: run["state"] for run in found if run["logical_date"]}
 
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """Return every task instance of a run; Airflow gives at most a hundred at a time."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances?limit=100&order_by=id"
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self.airflow.call("GET", f"{path}&offset={len(found)}")
+            found += page["task_instances"]
+            if not page["task_instances"] or len(found) >= page["total_entries"]:
+                return found
+
     def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
         """Return the state of each task of a run."""
         return {one["task_id"]: str(one["state"]) for one in self.api.task_instances(dag_id, run_id)}

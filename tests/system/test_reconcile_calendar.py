@@ -336,6 +336,16 @@ def test_the_csv_file(run_task: RunTask, connection: str, filer: Filer, tmp_path
     ]
 
 
+def test_it_can_fail_unless_everything_is_accepted(run_task: RunTask, connection: str, filer: Filer) -> None:
+    filed: dict[str, Any] = {"periods": ["2026-T4"], "fail_unless_accepted": "{{ not false }}"}
+    refused = run_task(reconcile(connection, **filed))
+    assert refused.state == "failed"
+    assert f"missing: {FITNESS} 2026-T4" in str(refused.error)
+    assert refused.xcoms["altinn_filing_calendar"]["rows"]  # the page shows why
+    filer.file("2026-T4")
+    assert run_task(reconcile(connection, **filed)).state == "success"
+
+
 def test_the_periods_by_default(run_task: RunTask, connection: str) -> None:
     outcome = run_task(reconcile(connection, periods=None, count=3))
     calendar = outcome.xcoms["altinn_filing_calendar"]

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from altinn.authorities.authority import Authority, load_authority, period_reader
-from altinn.exceptions import AltinnError, AltinnInputError
+from altinn.exceptions import AltinnError, AltinnFilingError, AltinnInputError
 from altinn.filing_calendar.calendar_reading import CompanyCalendar, unreadable_rows
-from altinn.filing_calendar.calendar_rows import CalendarRow, as_csv
+from altinn.filing_calendar.calendar_rows import ACCEPTED, CalendarRow, as_csv
 from altinn.hooks.altinn_hook import AltinnHook
 from altinn.operators.altinn_operator import AltinnOperator
 from altinn.operators.plan_filing import whole_number
 from altinn.periods import Period, ReportCalendar, following, parse_period, preceding, report_calendar
 from altinn.protocol.filing_key import FilingKey
 from altinn.protocol.identifiers import AppId
+from altinn.runs.backfill_rules import is_true
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -49,6 +50,7 @@ class AltinnReconcileOperator(AltinnOperator):
     :param undelivered_url: Skatteetaten's list of undelivered VAT terms, {organisation_number} in its address: where
         the connection may read it, its deadlines count, and what it says is held against what Altinn has. See
         `altinn.authorities.vat_undelivered`.
+    :param fail_unless_accepted: fail, once the calendar is left and written, unless every row is accepted.
     :param act_for_company: log in as each company's own system user.
     :param now: the clock.
     :return: {"csv_path", "counts": {state: number of rows}}.
@@ -63,6 +65,7 @@ class AltinnReconcileOperator(AltinnOperator):
         "expected_sha256",
         "due_dates",
         "undelivered_url",
+        "fail_unless_accepted",
     )
 
     def __init__(
@@ -77,6 +80,7 @@ class AltinnReconcileOperator(AltinnOperator):
         expected_sha256: Mapping[str, Mapping[str, str]] | None = None,
         due_dates: Mapping[str, str] | None = None,
         undelivered_url: str | None = None,
+        fail_unless_accepted: bool | str = False,
         act_for_company: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         **kwargs: Any,
@@ -91,6 +95,7 @@ class AltinnReconcileOperator(AltinnOperator):
         self.expected_sha256 = expected_sha256
         self.due_dates = due_dates
         self.undelivered_url = undelivered_url
+        self.fail_unless_accepted = fail_unless_accepted
         self.act_for_company = act_for_company
         self.now = now
 
@@ -116,6 +121,8 @@ class AltinnReconcileOperator(AltinnOperator):
         context["ti"].xcom_push(CALENDAR_KEY, self._calendar(report, authority, periods, rows, moment))
         self._write_csv(rows)
         self.log.info("%d companies, %d periods: %s", len(companies), len(periods), counts)
+        if is_true(self.fail_unless_accepted, "fail_unless_accepted"):
+            _require_accepted(rows)
         return {"csv_path": self.csv_path or None, "counts": counts}
 
     def _rows(
@@ -204,6 +211,19 @@ class AltinnReconcileOperator(AltinnOperator):
         # The mark tells spreadsheets that the file is UTF-8.
         target.write_bytes(b"\xef\xbb\xbf" + as_csv(rows).encode())
         self.log.info("wrote %s", self.csv_path)
+
+
+def _require_accepted(rows: Sequence[CalendarRow]) -> None:
+    """Return only if every row is accepted.
+
+    :raises AltinnFilingError: lists the companies by where they stand.
+    """
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.state.replace("_", " "), []).append(f"{row.organisation_number} {row.period}")
+    if set(found) - {ACCEPTED}:
+        listed = "\n".join(f"  {state}: {', '.join(who)}" for state, who in sorted(found.items()))
+        raise AltinnFilingError(f"not everything is accepted:\n{listed}", [row.instance_id for row in rows])
 
 
 def companies_of(value: object) -> list[tuple[str, str]]:
