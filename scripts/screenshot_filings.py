@@ -79,13 +79,13 @@ class Photographer:
         dag_id, task_id = "stack_signature", "filing.wait_2_signing"
         run_id = self.start(dag_id, task_id, "deferred")
         page = f"/dags/{dag_id}/runs/{run_id}"
-        self.photograph(f"{page}/tasks/{task_id}", "Altinn instance", "waiting_for_signature.png")
+        self.photograph(f"{page}/tasks/{task_id}/details", "Altinn instance", "waiting_for_signature.png")
         instance_id = self.api.service.call(
             "GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/filing.instantiate/xcomEntries/return_value"
         )["value"]
         self.emulator.call("POST", f"/_emulator/instances/{instance_id}/act", {"action": "sign", "person": SIGNER})
         self.until(lambda: self.api.run_state(dag_id, run_id) == "success", "the run to succeed")
-        self.photograph(f"{page}/tasks/filing.accepted/xcom", "manifest_sha256", "accepted.png")
+        self.photograph(page, "filing.accepted", "accepted.png")
 
 
 def _settled(page: Page, shown: str) -> None:
