@@ -161,7 +161,7 @@ def _cells_outside() -> Iterator[Cell]:
     for split in (True, False):
         for fault in CREATIONS:
             for point in ("none", "commit", "stop"):
-                yield Cell("instantiate", point, fault, split, inside=False, seconds=60.0)
+                yield Cell("instantiate", point, fault, split, inside=False, seconds=20.0)
         for operator in ("upload file", "push", "confirm"):
             for fault in (*PERSONS, "no_read_after_end"):
                 for point in ("none", "commit", "stop"):

@@ -102,7 +102,9 @@ def plain_steps(token: str) -> list[Step]:
 
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     common: dict[str, Any] = {"http_conn_id": "plain", "retries": RETRIES, "headers": headers}
-    body = json.dumps({"instanceOwner": {"partyId": "501337"}})
+    # The nulls keep Airflow's native rendering from making Python objects of the bodies.
+    body = json.dumps({"instanceOwner": {"partyId": "501337"}, "dueBefore": None})
+    unnamed = json.dumps({"action": None})
 
     def of_instance(xcoms: dict[str, Any]) -> str:
         return f"/{APP}/instances/{json.loads(xcoms['create'])['id']}"
@@ -131,7 +133,7 @@ def plain_steps(token: str) -> list[Step]:
             Step(
                 name,
                 lambda x, name=name: HttpOperator(  # type: ignore[misc]
-                    task_id=name, endpoint=f"{of_instance(x)}/process/next", method="PUT", **common
+                    task_id=name, endpoint=f"{of_instance(x)}/process/next", method="PUT", data=unnamed, **common
                 ),
             )
             for name in ("next", "confirm_next")
