@@ -191,10 +191,12 @@ with DAG(
             for entry in (the_return, *own)
             for d in documents_of(entry)
         ]
+        the_envelope = {"data_type": vat.ENVELOPE, "path": str(kept)}
         return {
-            "envelope": {"data_type": vat.ENVELOPE, "path": str(kept)},
+            "envelope": the_envelope,
             "return": the_return,
             "attachments": attachments,
+            "documents": [the_envelope, the_return, *attachments],
             "content_sha256": combined_sha256(sources),
         }
 
@@ -221,7 +223,7 @@ with DAG(
         max_filings_per_backfill="{{ params.max_filings_per_backfill }}",
         **filing,
     )
-    instantiate = AltinnInstantiateOperator(task_id="instantiate", **filing)
+    instantiate = AltinnInstantiateOperator(task_id="instantiate", documents=prepared["documents"], **filing)
     instance: Any = {"instance_id": instantiate.output, **altinn}
 
     upload_envelope = AltinnUploadDataOperator(task_id="upload_envelope", documents=[prepared["envelope"]], **instance)

@@ -113,7 +113,7 @@ def altinn_filing(
             correction_number=correction_number,
             organisation_number=organisation_number,
             content_sha256=content_sha256,
-            documents=documents if content_sha256 is None else None,
+            documents=documents,
             data_values=data_values,
             approval="a person in Airflow" if require_approval else None,
             **common,

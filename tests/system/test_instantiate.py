@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -169,6 +170,34 @@ def test_what_cannot_be_a_filing_is_refused_before_anything_is_sent(
     run_task: RunTask, connection: str, look: Look, arguments: dict[str, Any], said: str
 ) -> None:
     refused = _create(run_task, **arguments)
+    assert refused.state == "failed"
+    assert isinstance(refused.error, AltinnInputError)
+    assert said in str(refused.error)
+    assert look.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "said"),
+    [
+        ("form.exe", {"data_type": "model"}, "model: form.exe"),
+        ("form.xml", {"data_type": "modell"}, "did you mean 'model'?"),
+        ("gone.xml", {"data_type": "model"}, "is not there"),
+    ],
+)
+def test_documents_that_the_app_would_refuse_make_no_draft(
+    run_task: RunTask,
+    connection: str,
+    look: Look,
+    tmp_path: Path,
+    form: str,
+    name: str,
+    entry: dict[str, str],
+    said: str,
+) -> None:
+    path = tmp_path / name
+    if name != "gone.xml":
+        path.write_bytes(Path(form).read_bytes())
+    refused = _create(run_task, documents=[{**entry, "path": str(path)}], content_sha256="0" * 64)
     assert refused.state == "failed"
     assert isinstance(refused.error, AltinnInputError)
     assert said in str(refused.error)

@@ -28,6 +28,7 @@ from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is
 from altinn.protocol.identifiers import AppId, InstanceOwner
 from altinn.protocol.model import Instance
 from altinn.protocol.survivor import SurplusDrafts
+from altinn.protocol.upload import Document
 from altinn.protocol.wire import Call
 
 if TYPE_CHECKING:
@@ -62,8 +63,9 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
     :param data_values: further values that the app wants at creation.
     :param content_sha256: hash over the caller's source documents; stamped as a hint, and compared when a delivered
         instance is adopted.
-    :param documents: the source documents, as AltinnUploadDataOperator takes them, to make that hash from. Leave out
-        what is generated anew each time, such as an envelope with the time in it.
+    :param documents: all documents that will be filed, as AltinnUploadDataOperator takes them: checked against the
+        app's metadata before anything is made. Without `content_sha256` that hash is made from them as well; give one
+        where a document is generated anew each time, such as an envelope with the time in it.
     :param approval: who must approve before the first push; stamped as a hint, so that whoever adopts the draft
         needs an approval as well.
     :param prefill: values for the app's form by path, instead of a key.
@@ -132,17 +134,15 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
     def act(self, context: Context, living: LivingTry, waited: float) -> str:
         """Adopt or create, and return the instance id."""
         owner = chosen_owner(self)
-        if self.documents and not self.content_sha256:
+        documents = documents_of(self.documents) if self.documents else []
+        if documents and not self.content_sha256:
             self.content_sha256 = combined_sha256(
-                [
-                    {"data_type": d.data_type, "file_name": d.file_name, "sha256": d.sha256}
-                    for d in documents_of(self.documents)
-                ]
+                [{"data_type": d.data_type, "file_name": d.file_name, "sha256": d.sha256} for d in documents]
             )
         if self.prefill:
             instance_id = self._create_prefilled(owner)
         else:
-            filed = self._file(context, living, owner)
+            filed = self._file(context, living, owner, documents)
             instance_id = filed.instance.id
             self._draft = instance_id if filed.created else None
             ti = context["ti"]
@@ -153,12 +153,13 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         self.show_instance(context, instance_id)
         return str(instance_id)
 
-    def _file(self, context: Context, living: LivingTry, owner: InstanceOwner) -> Filed:
+    def _file(self, context: Context, living: LivingTry, owner: InstanceOwner, documents: Sequence[Document]) -> Filed:
         self._check_choices()
         app_id = AppId.parse(self.app)
         metadata = self.hook.metadata(self.app)
         refuse_taken_stamps(app_id, metadata)
-        check_documents(self.app, metadata, (), whole=False, report=self.report, owner=owner_kind(owner))
+        whole, kind = bool(documents), owner_kind(owner)
+        check_documents(self.app, metadata, documents, whole=whole, report=self.report, owner=kind)
         key = FilingKey.of(app_id, owner, str(self.period), self.kind, _number(self.correction_number))
         filed = self._filed(context, living, key)
         if self._has_changed(filed) and is_delivered(filed.instance):
