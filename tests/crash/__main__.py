@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,6 +125,7 @@ def _worker(mine: list[Cell], out: TextIO) -> None:
                 verdict = Verdict(cell, "lost", f"the harness failed: {type(exc).__name__}: {exc}")
             out.write(json.dumps([verdict.outcome, verdict.why]) + "\n")
             out.flush()
+        shutil.rmtree(bench.folder, ignore_errors=True)
     finally:
         server.kill()
         server.wait()
