@@ -62,7 +62,7 @@ def _sample_xml(folder: Path, entry: Entry, tally: Tally) -> None:
         _well_formed(folder, entry, tally)
         return
     verdicts = [entry.get("lxml"), entry.get("xmlschema")]
-    for engine in ("pure", *(["fast"] if find_spec("lxml") else [])):
+    for engine in ("pure", *(["fast", "auto"] if find_spec("lxml") else [])):
         _judge(folder, entry, tally, verdicts, engine)
 
 

@@ -18,7 +18,7 @@ from altinn.operators.preflight import plan_issues
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from altinn.protocol.upload import Document
+    from altinn.protocol.filed_document import Document
     from altinn.validation.document_check import CheckOptions
 
 APP_SCHEMA = "app"
@@ -48,7 +48,8 @@ class AltinnCheckDocumentOperator(AltinnOperator):
     :param organisation_number: the company that is going to file, for the party types that the app serves.
     :param whole: the documents are all that will be filed, so that nothing that the app requires may be missing.
     :param task_id_in_process: the process task in which they are going to be uploaded, for example "Task_1".
-    :param engine: "auto" takes the extra `[fast]` for documents above 1 MB when it is installed; "pure" or "fast".
+    :param engine: "auto" takes the extra `[fast]` as well when it is installed, and alone for large documents; "pure"
+        does without it, "fast" takes it alone.
     :param max_issues: problems after which the check of a document stops.
     :param show_values: repeat the values found in the messages; they may be secret.
     :param assume_namespace: take a document without a namespace for one in the schema's.

@@ -8,13 +8,16 @@ what was undone is told as an information.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from altinn.exceptions import AltinnDocumentError, AltinnInputError, Issue
 from altinn.validation.json_schema_shapes import unwrapped
 from altinn.validation.json_strict import JsonLimits, load_json
-from altinn.validation.xml_check import ENGINES, MAX_ISSUES, SLOW_FROM, is_fast
+from altinn.validation.two_engines import stricter
+from altinn.validation.xml_check import ENGINES, MAX_ISSUES, MEGABYTE, SLOW_FROM, has_fast
+
+FAST_FROM = 1 * MEGABYTE
+"""Bytes from which on the fast engine pays."""
 
 
 def check_json(
@@ -42,16 +45,14 @@ def check_json(
         value = load_json(data, limits)
     except AltinnDocumentError as exc:
         return list(exc.issues)
-    found = _quick(value, decoded, max_issues) if is_fast(data, engine, "jsonschema_rs") else None
+    quick = has_fast(engine, "jsonschema_rs") and (engine == "fast" or len(data) > FAST_FROM)
+    found = _quick(value, decoded, max_issues) if quick else None
     if found == [] or (found and len(data) > SLOW_FROM):
         return [*_hints(decoded), *found]
     from altinn.validation.json_engine import find_issues
 
     issues = find_issues(value, decoded, max_issues=max_issues, show_values=show_values)
-    if found and not any(issue.severity == "error" for issue in issues):
-        # The stricter engine counts: what one of two readers refuses, a third may refuse too.
-        issues += [replace(issue, code="engine-disagreement") for issue in found]
-    return issues
+    return stricter(found, issues) if found else issues
 
 
 def _quick(value: object, schema: Mapping[str, object] | bool, max_issues: int) -> list[Issue] | None:

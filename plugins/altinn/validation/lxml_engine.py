@@ -5,7 +5,8 @@ Importing this module imports lxml: do so in functions only.
 Why so and not otherwise: a schema given to a parser crashes on an entity, accepts cut-off files when the tree is
 parsed in pieces, or does not validate at all; a path that ends in .gz is unpacked. So the bytes are looked at, parsed
 whole, and then judged. What libxml2 gets wrong is mended here: white space around dates, and binary values that are
-none. Whatever this engine cannot do, such as references inside a document, it leaves to the other one (`Unsuitable`).
+none. Whatever this engine cannot do, such as references inside a document or binary values in attributes, it leaves to
+the other one (`Unsuitable`).
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def _build(source: SchemaSource) -> _Fast | None:
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:
         tree = etree.parse(str(source.path.resolve()), parser)
-        return _Fast(etree.XMLSchema(tree), SchemaNames.of(list(files.values())))
+        names = SchemaNames.of(list(files.values()))
+        return None if names.hides_binary else _Fast(etree.XMLSchema(tree), names)
     except (etree.LxmlError, OSError):
         return None
 

@@ -94,13 +94,16 @@ class SchemaNames:
     :param namespace: of the schema itself; empty when it has none.
     :param roots: elements that a document may have as its root, `{namespace}name` or `name`.
     :param builtin: the XSD type behind each named type with a value.
-    :param binary: local names that are declared as base64Binary everywhere they are declared.
+    :param binary: local names of elements that are declared as base64Binary.
+    :param hides_binary: base64Binary is declared where no element's name tells it: an attribute, a list, a union, or
+        an element whose name means something else elsewhere.
     """
 
     namespace: str
     roots: frozenset[str]
     builtin: Mapping[str, str]
     binary: frozenset[str]
+    hides_binary: bool
 
     @classmethod
     def of(cls, files: Sequence[Element]) -> SchemaNames:
@@ -125,7 +128,26 @@ class SchemaNames:
             for root in files
             for element in root.findall(f"{_XS}element")
         }
-        return cls(namespace, frozenset(roots), builtin, frozenset(binary - other))
+        hidden = bool(binary & other) or any(
+            builtin.get(kind, kind) == "base64Binary" for root in files for kind in _kinds_of_parts(root)
+        )
+        return cls(namespace, frozenset(roots), builtin, frozenset(binary), hidden)
+
+
+def _kinds_of_parts(root: Element) -> Iterator[str]:
+    """Yield the types of attributes, of the items of lists and of the members of unions."""
+    for attribute in root.iter(f"{_XS}attribute"):
+        yield _type_of(attribute)
+    for kind in root.iter(f"{_XS}list"):
+        yield _local(kind.get("itemType", "")) or _inline(kind)
+    for kind in root.iter(f"{_XS}union"):
+        yield from (_local(name) for name in kind.get("memberTypes", "").split())
+        yield from (_base(inline) for inline in kind.findall(f"{_XS}simpleType"))
+
+
+def _inline(kind: Element) -> str:
+    inline = kind.find(f"{_XS}simpleType")
+    return "" if inline is None else _base(inline)
 
 
 def _expanded(namespace: str, name: str) -> str:

@@ -1,9 +1,9 @@
 """Check an XML document against an XSD from a trusted folder.
 
-The document is looked over first (`altinn.protocol.xml_prescan`), then judged by `xmlschema`; by lxml when the extra
-`[fast]` is installed and the document is large. What comes back has the path and line of each problem and what the
-schema expects there; it repeats nothing that stands in the document unless asked to, because reports hold amounts and
-names and issues end up in logs.
+The document is looked over first (`altinn.protocol.xml_prescan`), then judged by `xmlschema`. With the extra `[fast]`
+lxml judges it as well, and the stricter of the two counts; a large document is left to lxml alone. What comes back has
+the path and line of each problem and what the schema expects there; it repeats nothing that stands in the document
+unless asked to, because reports hold amounts and names and issues end up in logs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from altinn.exceptions import AltinnDocumentError, AltinnInputError, Issue
 from altinn.protocol.xml_prescan import XmlLimits, prescan
 from altinn.validation.compatibility import Compatibility, adapted_document, adapted_schema
 from altinn.validation.schema_folder import SchemaSource
+from altinn.validation.two_engines import stricter
 
 __all__ = ["ENGINES", "MAX_ISSUES", "SchemaSource", "check_xml"]
 
@@ -23,8 +24,8 @@ MAX_ISSUES = 100
 
 ENGINES = ("auto", "pure", "fast")
 MEGABYTE = 1_000_000
-FAST_FROM = 1 * MEGABYTE
-"""Bytes from which on the fast engine pays; below, the other one has better paths."""
+COMPARED_UP_TO = 2 * MEGABYTE
+"""Bytes up to which both engines judge if both are there; above, the second opinion would take too long."""
 SLOW_FROM = 5 * MEGABYTE
 """Bytes from which on the slow engine is told to be slow: about a second a megabyte."""
 PURE_UP_TO = 50 * MEGABYTE
@@ -49,7 +50,8 @@ def check_xml(
     :param schema: an XSD; a bare path trusts the folder it lies in.
     :param max_issues: stop after so many.
     :param show_values: repeat the values found, shortened, in the messages. They may be secret.
-    :param engine: "auto" takes lxml from 1 MB on if it is installed; "pure" never; "fast" always.
+    :param engine: "auto" takes both if lxml is installed, and lxml alone above 2 MB; "pure" takes `xmlschema` alone,
+        "fast" lxml alone.
     :param compatibility: what the check may overlook; nothing by default.
     :raises AltinnInputError: the schema itself cannot be used, or "fast" is not installed.
     """
@@ -84,20 +86,17 @@ def _judged(
         prescan(data, limits)
         namespace = built_schema(source.directory, source.entry).schema.target_namespace
         data, traces = adapted_document(data, namespace, compatibility)
-    if is_fast(data, engine):
-        from altinn.validation import lxml_engine
-
-        try:
-            found = lxml_engine.find_issues(data, source, limits=limits, max_issues=max_issues, show_values=show_values)
-        except lxml_engine.Unsuitable:
-            pass
-        else:
-            return traces + found
-    return traces + _slow_notes(data) + _pure(data, source, limits, max_issues, show_values)
+    fast = None
+    if has_fast(engine, "lxml"):
+        fast = _fast(data, source, limits, max_issues, show_values)
+        if fast is not None and (engine == "fast" or len(data) > COMPARED_UP_TO):
+            return traces + fast
+    pure = _slow_notes(data) + _pure(data, source, limits, max_issues, show_values)
+    return traces + (pure if fast is None else stricter(fast, pure))
 
 
-def is_fast(data: bytes, engine: str, module: str = "lxml") -> bool:
-    """Say whether the fast engine is to be used.
+def has_fast(engine: str, module: str) -> bool:
+    """Say whether the fast engine may be used and is there.
 
     :raises AltinnInputError: it is asked for and not installed.
     """
@@ -106,7 +105,7 @@ def is_fast(data: bytes, engine: str, module: str = "lxml") -> bool:
         raise AltinnInputError(
             f"engine='fast' needs {module}, which is not installed: pip install 'airflow-provider-altinn[fast]'"
         )
-    return installed and (engine == "fast" or len(data) > FAST_FROM)
+    return installed
 
 
 def _slow_notes(data: bytes) -> list[Issue]:
@@ -123,6 +122,18 @@ def _slow_notes(data: bytes) -> list[Issue]:
         text = f"{megabytes:.0f} MB take about {megabytes:.0f} s and {megabytes * 11:.0f} MB of memory; {how}"
         return [Issue("information", "slow-engine", "", text, "xsd")]
     return []
+
+
+def _fast(
+    data: bytes, source: SchemaSource, limits: XmlLimits, max_issues: int, show_values: bool
+) -> list[Issue] | None:
+    """Return what lxml says; None if the schema or the document is not for it."""
+    from altinn.validation import lxml_engine
+
+    try:
+        return lxml_engine.find_issues(data, source, limits=limits, max_issues=max_issues, show_values=show_values)
+    except lxml_engine.Unsuitable:
+        return None
 
 
 def _pure(data: bytes, source: SchemaSource, limits: XmlLimits, max_issues: int, show_values: bool) -> list[Issue]:
