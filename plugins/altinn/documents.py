@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from altinn.exceptions import AltinnInputError
-from altinn.protocol.upload import Document
+from altinn.protocol.filed_document import Document
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from altinn.exceptions import AltinnAnswerError, AltinnError, AltinnNotYetError, AltinnTimeoutError
 from altinn.protocol.advance import Advance
 from altinn.protocol.app_api import App
+from altinn.protocol.filed_document import Document
 from altinn.protocol.filing import Filing, FilingKey
 from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner
 from altinn.protocol.manifest import ExpectedElement, Manifest
@@ -21,7 +22,7 @@ from altinn.protocol.session import RepeatRules, Session
 from altinn.protocol.storage_api import Storage
 from altinn.protocol.submission import Submission
 from altinn.protocol.survivor import Survivor
-from altinn.protocol.upload import Document, Upload
+from altinn.protocol.upload import Upload
 from altinn.protocol.wire import Flow, HttpRequest, NeedToken
 from tests.fuzz.airflow_run import Run
 from tests.fuzz.process import Process, fence_of

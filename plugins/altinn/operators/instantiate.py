@@ -23,12 +23,12 @@ from altinn.exceptions import (
 from altinn.operators.altinn_operator import AltinnOperator, AltinnPatientOperator
 from altinn.operators.preflight import check_documents, owner_kind
 from altinn.protocol.app_api import Part
+from altinn.protocol.filed_document import Document
 from altinn.protocol.filing import Filed, Filing
 from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is_delivered, refuse_taken_stamps
 from altinn.protocol.identifiers import AppId, InstanceOwner
 from altinn.protocol.model import Instance
 from altinn.protocol.survivor import SurplusDrafts
-from altinn.protocol.upload import Document
 from altinn.protocol.wire import Call
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 
 from altinn.exceptions import AltinnDocumentError, Issue
 from altinn.issue_table import table_of
+from altinn.protocol.filed_document import Document
 from altinn.protocol.identifiers import InstanceOwner
-from altinn.protocol.upload import Document
 
 
 def check_documents(

@@ -9,7 +9,8 @@ from altinn.documents import documents_of
 from altinn.exceptions import AltinnInputError
 from altinn.operators.altinn_operator import AltinnInstanceOperator
 from altinn.operators.preflight import check_documents
-from altinn.protocol.upload import Upload, form_types
+from altinn.protocol.filed_document import form_types
+from altinn.protocol.upload import Upload
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,6 +8,7 @@ from typing import Any
 
 from altinn.exceptions import AltinnDiffersError, AltinnInputError, AltinnUnexpectedStateError
 from altinn.protocol.app_api import App
+from altinn.protocol.filed_document import form_types
 from altinn.protocol.filing_key import is_delivered
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.meaning import meaning_sha256
@@ -15,7 +16,6 @@ from altinn.protocol.model import DataElement, Instance, Process
 from altinn.protocol.readback import read_kept_form, sha256_of
 from altinn.protocol.session import Session
 from altinn.protocol.storage_api import Storage
-from altinn.protocol.upload import form_types
 from altinn.protocol.wire import Flow
 
 _APPS_OWN_PDF = "ref-data-as-pdf"

@@ -6,11 +6,11 @@ import pytest
 
 from altinn.exceptions import AltinnAnswerError, AltinnDiffersError, AltinnDocumentError
 from altinn.protocol.app_api import App
+from altinn.protocol.filed_document import Document, Placed
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.manifest import ExpectedElement, Manifest
 from altinn.protocol.model import Process
 from altinn.protocol.storage_api import Storage
-from altinn.protocol.upload import Document, Placed
 from tests.unit.protocol.flow_driver import Client, session
 from tests.unit.protocol.remote_altinn import APP_BASE, PLATFORM
 from tests.unit.protocol.test_upload import Stage, document

@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from altinn.exceptions import AltinnError
 from altinn.protocol.advance import Advance, Advanced
 from altinn.protocol.app_api import App
+from altinn.protocol.filed_document import Document, Placed
 from altinn.protocol.filing import Filed, Filing, FilingKey
 from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner
 from altinn.protocol.manifest import ExpectedElement, Manifest
 from altinn.protocol.storage_api import Storage
-from altinn.protocol.upload import Document, Placed, Upload
+from altinn.protocol.upload import Upload
 from altinn.protocol.wire import Flow
 from tests.unit.protocol.flow_driver import Client, session
 from tests.unit.protocol.remote_altinn import APP_BASE, OWNER, PLATFORM, RemoteAltinn

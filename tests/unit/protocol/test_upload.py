@@ -24,9 +24,10 @@ from altinn.exceptions import (
     AltinnUnknownOutcomeError,
 )
 from altinn.protocol.app_api import App, ascii_name
+from altinn.protocol.filed_document import Document, Placed, form_types, same_name
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.storage_api import Storage
-from altinn.protocol.upload import Document, Placed, Upload, form_types, same_name
+from altinn.protocol.upload import Upload
 from altinn.protocol.wire import Flow
 from tests.unit.protocol.flow_driver import Client, session
 from tests.unit.protocol.remote_altinn import ANEW, APP_BASE, DATA_TYPES, PLATFORM, Kept, RemoteAltinn

@@ -1,0 +1,92 @@
+"""Compare documents with an instance that takes no more of them: it has left its data task, or was delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from altinn.exceptions import AltinnDiffersError
+from altinn.protocol.app_api import App
+from altinn.protocol.filed_document import Document, Placed, has_content, same_name
+from altinn.protocol.identifiers import InstanceId
+from altinn.protocol.meaning import compare_forms, meaning_sha256
+from altinn.protocol.model import DataElement, Instance
+from altinn.protocol.readback import FormReadBack, measured_element, read_kept_form, table_of_differences
+from altinn.protocol.session import Session
+from altinn.protocol.wire import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedInstance:
+    """Finds documents in an instance that is not written any more.
+
+    :param forms: the app's form data types.
+    :param read_back: compares a form with what the app keeps.
+    :param report: takes one line for each finding, for the log.
+    """
+
+    session: Session
+    app: App
+    instance_id: InstanceId
+    forms: frozenset[str]
+    read_back: FormReadBack
+    report: Callable[[str], None]
+
+    def settled(self, document: Document, present: Sequence[DataElement], instance: Instance) -> Flow[Placed | None]:
+        """Compare with what lies there, once the data task has been left: nothing is overwritten any more.
+
+        A run that failed at the confirmation and is cleared comes here; what it uploaded then must still be meant.
+
+        :return: None when there is no such element yet.
+        :raises AltinnDiffersError: it lies there with other content.
+        """
+        if document.data_type in self.forms:
+            if len(present) != 1:
+                return None
+            meaning = yield from self.read_back.check(
+                document.label, present[0].id, document.content_type, document.content(), {}
+            )
+            return Placed(document, present[0].id, "kept", meaning)
+        named = [e for e in present if same_name(e.file_name, document.file_name)]
+        for element in named:
+            if element.size == document.size and (
+                yield from has_content(self.session, self.app, self.instance_id, element, document)
+            ):
+                return Placed(document, element.id, "kept")
+        if not named:
+            return None
+        raise AltinnDiffersError(
+            f"{self.instance_id} stands at {instance.process.where} with another {document.label} than the file here: "
+            "nothing is overwritten there. Lead it back to its data task in Altinn, or delete that draft, and run the "
+            "filing again",
+            [str(self.instance_id)],
+        )
+
+    def delivered(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
+        """Describe what was delivered, with the hash of what Altinn keeps: that, not today's file, is filed."""
+        matching = [
+            e for e in present if document.data_type in self.forms or same_name(e.file_name, document.file_name)
+        ]
+        if not matching:
+            raise AltinnDiffersError(
+                f"{self.instance_id} has been delivered without {document.label}: what is delivered cannot be changed; "
+                "file a correction",
+                [str(self.instance_id)],
+            )
+        if document.data_type in self.forms:
+            return (yield from self._delivered_form(document, matching[0]))
+        size, digest = yield from measured_element(self.session, self.app, self.instance_id, matching[0].id)
+        kept = replace(document, size=size, sha256=digest)
+        if kept.sha256 != document.sha256:
+            self.report(f"{document.label} lies in the delivered instance with other bytes than the file here has")
+        return Placed(kept, matching[0].id, "delivered")
+
+    def _delivered_form(self, document: Document, element: DataElement) -> Flow[Placed]:
+        body = yield from read_kept_form(self.session, self.app, self.instance_id, element.id, document.content_type)
+        differences = compare_forms(document.content(), body)
+        if any(difference.stops for difference in differences):
+            self.report(
+                f"{document.label}: the delivered form says something else than the document here\n"
+                f"{table_of_differences(differences)}"
+            )
+        return Placed(replace(document, size=element.size), element.id, "delivered", meaning_sha256(body))
