@@ -44,6 +44,8 @@ def _argument(action: argparse.Action) -> Arg:
     made: Callable[..., Arg] = Arg
     flags = tuple(action.option_strings) or (action.dest,)
     said: dict[str, Any] = {"help": action.help}
+    if action.option_strings:
+        said["dest"] = action.dest
     if isinstance(action, argparse._StoreTrueAction):
         return made(flags, action="store_true", **said)
     if isinstance(action, argparse._AppendAction):
