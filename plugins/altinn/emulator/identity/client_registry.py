@@ -13,6 +13,7 @@ from altinn.emulator.identity.identity_store import IdentityStore
 
 CLIENT_KIND = "client"
 INTEGRATIONS = ("maskinporten", "idporten")
+PERSON_GRANTS = ("authorization_code", "refresh_token")
 
 
 class ClientError(ValueError):
@@ -41,6 +42,7 @@ class Client:
     :param redirect_uris: where ID-porten may send a browser back to, compared letter by letter.
     :param certificate_authority: PEM of the authority whose enterprise certificates (x5c) log this client in; empty
         when it is registered with keys.
+    :param grant_types: what an ID-porten client may do; without "refresh_token" its logins end with the access token.
     """
 
     client_id: str
@@ -52,6 +54,7 @@ class Client:
     system_users: tuple[SystemUserGrant, ...]
     redirect_uris: frozenset[str] = frozenset()
     certificate_authority: str = ""
+    grant_types: frozenset[str] = frozenset(PERSON_GRANTS)
 
 
 class ClientRegistry:
@@ -118,7 +121,16 @@ def parse_client(document: object) -> Client:
         system_users=tuple(_grant(grant, where) for grant in grants),
         redirect_uris=frozenset(redirects),
         certificate_authority=check_authority(authority, where),
+        grant_types=_grant_types(document.get("grant_types"), where),
     )
+
+
+def _grant_types(listed: object, where: str) -> frozenset[str]:
+    if listed is None:
+        return frozenset(PERSON_GRANTS)
+    if not isinstance(listed, list) or not listed or not all(one in PERSON_GRANTS for one in listed):
+        raise ClientError(f"{where}: grant_types must be a list of {', '.join(PERSON_GRANTS)}")
+    return frozenset(listed)
 
 
 def check_authority(pem: object, where: str) -> str:

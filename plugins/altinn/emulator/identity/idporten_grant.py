@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from altinn.emulator.identity.assertion_rules import Rules, use_once, verified_claims
-from altinn.emulator.identity.client_registry import Client, ClientRegistry
+from altinn.emulator.identity.client_registry import PERSON_GRANTS, Client, ClientRegistry
 from altinn.emulator.identity.identity_store import IdentityStore
 from altinn.emulator.identity.idporten_login import ALWAYS_GRANTED, LEVELS, IdPortenLogin
 from altinn.emulator.identity.oauth_refusal import OAuthRefusal
@@ -20,6 +20,7 @@ from altinn.emulator.identity.signing_keys import SigningKeys
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 RULES = Rules("invalid_client", 401, None, "Client authentication failed.")
+REFRESH_GRANT = "refresh_token"
 REFRESH_KIND = "refresh_token"
 FAMILY_KIND = "revoked_login"
 
@@ -48,11 +49,12 @@ class IdPortenGrant:
     ) -> dict[str, object]:
         """Let a person log in to a client; give its first refresh token.
 
-        :raises OAuthRefusal: unknown client or person, or a scope that the client is not registered with.
+        :raises OAuthRefusal: unknown client or person, or a scope or grant that the client is not registered with.
         """
         client = self.clients.find(client_id)
         if client is None or client.integration != "idporten":
             raise OAuthRefusal("invalid_client", f"No ID-porten client {client_id} is registered.", status=401)
+        _require_grant(client, REFRESH_GRANT)
         person = self.directory.user(user_id)
         if person is None or not person.person_number:
             raise OAuthRefusal("access_denied", f"No user {user_id} with a national identity number.")
@@ -79,23 +81,25 @@ class IdPortenGrant:
         section 4.14.2 want it.
 
         :param issuer: this ID-porten's identifier.
-        :raises OAuthRefusal: `invalid_client` (401), `invalid_grant`, `invalid_scope`, `unsupported_grant_type`.
+        :raises OAuthRefusal: `invalid_client` (401), `invalid_grant`, `invalid_scope`, `unauthorized_client`,
+            `unsupported_grant_type`.
         """
         client = self._authenticated(form, issuer, now)
-        grant_type, nonce = form.get("grant_type"), ""
+        grant_type, nonce = form.get("grant_type", ""), ""
+        if grant_type not in PERSON_GRANTS:
+            text = "Only the authorization_code and refresh_token grants are supported here."
+            raise OAuthRefusal("unsupported_grant_type", text)
+        _require_grant(client, grant_type)
         if grant_type == "authorization_code":
             grant, reused = IdPortenLogin(self.store, self.clients).redeem(form, client, now=now)
             login, nonce = grant.login, grant.nonce
             if reused:
                 self.store.put(FAMILY_KIND, str(login["login"]), str(now))
                 raise OAuthRefusal("invalid_grant", "Authorization code is used before; the login is revoked.")
-        elif grant_type == "refresh_token":
+        else:
             login, reused = self._use_refresh_token(form.get("refresh_token", ""), client, now)
             if reused:
                 raise OAuthRefusal("invalid_grant", "Refresh token is used before; the login is revoked.")
-        else:
-            text = "Only the authorization_code and refresh_token grants are supported here."
-            raise OAuthRefusal("unsupported_grant_type", text)
         return self._issued(client, login, form.get("scope"), issuer=issuer, now=now, nonce=nonce)
 
     def revoke(self, form: Mapping[str, str], *, issuer: str, now: float) -> None:
@@ -125,18 +129,17 @@ class IdPortenGrant:
         person = self.directory.user(int(str(login["user_id"])))
         if person is None:
             raise OAuthRefusal("invalid_grant", "The person of this login is not known any more.")
-        with self.store.exclusively():
-            refresh_token, expires_in = self._new_refresh_token(login, now)
         claims = self._claims(issuer, client, person, login, now)
         access_token = self.keys.sign("idporten", {**claims, "scope": scope, "token_type": "Bearer"})
-        answer = {
+        answer: dict[str, object] = {
             "access_token": access_token,
             "token_type": "Bearer",
             "expires_in": self.access_lifetime,
-            "refresh_token": refresh_token,
-            "refresh_token_expires_in": expires_in,
             "scope": scope,
         }
+        if REFRESH_GRANT in client.grant_types:
+            with self.store.exclusively():
+                answer["refresh_token"], answer["refresh_token_expires_in"] = self._new_refresh_token(login, now)
         if "openid" in scope.split():
             identity = {**claims, "aud": client.client_id, "at_hash": _half_hash(access_token)}
             answer["id_token"] = self.keys.sign("idporten", {**identity, **({"nonce": nonce} if nonce else {})})
@@ -224,6 +227,11 @@ def discovery(issuer: str) -> dict[str, object]:
         "subject_types_supported": ["pairwise"],
         "acr_values_supported": list(LEVELS),
     }
+
+
+def _require_grant(client: Client, grant_type: str) -> None:
+    if grant_type not in client.grant_types:
+        raise OAuthRefusal("unauthorized_client", f"The client is not registered for the grant {grant_type}.")
 
 
 def _narrowed(granted: str, asked: str | None) -> str:

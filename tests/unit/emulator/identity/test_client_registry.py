@@ -36,6 +36,8 @@ def test_one_wrong_registration_stops_all(registrations: list[dict[str, Any]]) -
         ({"integration": "feide"}, "client machine: integration must be one of"),
         ({"org_number": "12"}, "client machine: org_number must be nine digits"),
         ({"scopes": "a b"}, "scopes must be a list"),
+        ({"grant_types": []}, "grant_types must be a list"),
+        ({"grant_types": ["password"]}, "grant_types must be a list of authorization_code, refresh_token"),
         ({"jwks": None}, "jwks must be"),
         ({"jwks": {"keys": []}}, "at least one public key"),
         ({"jwks": {"keys": [{"kty": "RSA"}]}}, "key 1 of jwks has no kid"),
