@@ -78,7 +78,7 @@ def test_both_commands_take_the_same_options(name: str) -> None:
     import_module(COMMANDS[name]).add_arguments(own)
     (group,) = commands()
     (command,) = [one for one in group.subcommands if one.name == name]  # type: ignore[union-attr]
-    for argument in command.args:  # type: ignore[union-attr]
+    for argument in command.args:
         argument.add_to_parser(airflow_s)
 
     def told(parser: argparse.ArgumentParser) -> list[tuple[Any, ...]]:
