@@ -65,6 +65,7 @@ def altinn_filing(
     push_from: Sequence[str] = ("data", "confirmation"),
     wait_for_feedback: bool = True,
     receipt_types: Sequence[str] = (),
+    allow_changes: Sequence[str] = (),
     on_behalf_of: Any = None,
     external_ref: Any = None,
     feedback: Mapping[str, Any] | None = None,
@@ -84,6 +85,8 @@ def altinn_filing(
         gives another one (leave out what is generated anew each time).
     :param push_from: the tasks to leave, in their order; an `authority` knows its own.
     :param wait_for_feedback: wait until the authority has ended the process.
+    :param allow_changes: paths in forms where the app may keep something else than was sent; see
+        `AltinnUploadDataOperator`.
     :param feedback: further arguments of the feedback sensor.
     :param authority: the report's authority, which knows its steps, its receipts and its verdict; see
         `load_authority`. With it the group ends in the task `accepted`: green means accepted.
@@ -119,7 +122,9 @@ def altinn_filing(
             **common,
         )
         instance: Any = {"instance_id": instantiate.output, **common}
-        upload = AltinnUploadDataOperator(task_id="upload", documents=documents, **instance)
+        upload = AltinnUploadDataOperator(
+            task_id="upload", documents=documents, allow_changes=list(allow_changes), **instance
+        )
         validate = AltinnValidateOperator(task_id="validate", **instance)
         uploaded: Any = upload.output
         issues: Any = validate.output
