@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, BinaryIO, cast
 
 from altinn.exceptions import AltinnInputError
 from altinn.protocol.wire import MultipartBody, StreamBody
 
-CHUNK = 1 << 18
+CHUNK = 1 << 20
+"""Bytes that are read, hashed and sent at a time."""
 LARGE = 64 * 1024 * 1024
 """Bytes from which on the progress is told."""
+HASHED_ASIDE_FROM = 4 * 1024 * 1024
+"""Bytes from which on a thread of its own pays for the hash."""
 _STEPS = 10
 
 Report = Callable[[str], None]
@@ -43,6 +47,36 @@ class Progress:
             self._report(f"{self._what}: {self._done / 1e6:,.0f} of {self._total / 1e6:,.0f} MB")
 
 
+class HashAside:
+    """SHA-256 of a large body, made in a thread of its own while the socket takes the piece.
+
+    At most one piece waits, so that memory stays bounded. Close it, which ends the thread.
+    """
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="altinn-hash")
+        self._running: Future[None] | None = None
+
+    def update(self, piece: bytes) -> None:
+        """Hash a piece, after the one before it."""
+        self._finish()
+        self._running = self._pool.submit(self._hash.update, piece)
+
+    def hexdigest(self) -> str:
+        """Return the hash of everything so far."""
+        self._finish()
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._pool.shutdown()
+
+    def _finish(self) -> None:
+        if self._running is not None:
+            self._running.result()
+
+
 class SentStream:
     """One file on its way; also a part of a multipart body, which asks for what is left of it."""
 
@@ -50,7 +84,9 @@ class SentStream:
         self._body = body
         self._stream = stream
         self._left = body.length
-        self._hash = hashlib.sha256() if body.sha256 else None
+        aside = HashAside() if body.sha256 and body.length >= HASHED_ASIDE_FROM else None
+        self._aside = aside
+        self._hash = aside or (hashlib.sha256() if body.sha256 else None)
         self._progress = Progress(f"sending {body.label or 'a file'}", body.length, report)
 
     @property
@@ -74,6 +110,12 @@ class SentStream:
             )
         self._progress.add(len(chunk))
         return chunk
+
+    def close(self) -> None:
+        """Close the file."""
+        self._stream.close()
+        if self._aside is not None:
+            self._aside.close()
 
     def _is_whole(self) -> bool:
         """Say whether the file ends here, with the bytes that were hashed."""
@@ -107,8 +149,8 @@ def opened_body(
         return body, lambda: None
     if body.length == 0:
         return b"", lambda: None  # requests takes a stream of length 0 for one of unknown length.
-    stream = body.open()
-    return SizedBody(SentStream(body, stream, report).read, body.length), stream.close
+    sent = SentStream(body, body.open(), report)
+    return SizedBody(sent.read, body.length), sent.close
 
 
 def _opened_parts(body: MultipartBody, report: Report) -> tuple[SizedBody, Callable[[], None]]:
@@ -120,9 +162,8 @@ def _opened_parts(body: MultipartBody, report: Report) -> tuple[SizedBody, Calla
         for part in body.parts:
             content: Any = part.content
             if isinstance(content, StreamBody):
-                stream = content.open()
-                opened.callback(stream.close)
-                content = SentStream(content, stream, report)
+                content = SentStream(content, content.open(), report)
+                opened.callback(content.close)
             fields.append(RequestField(part.name, cast("Any", content), headers=dict(part.headers)))
 
         class Encoder(MultipartEncoder):  # type: ignore[misc]

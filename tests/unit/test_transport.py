@@ -37,7 +37,7 @@ from altinn.protocol.wire import (
     Sleep,
     StreamBody,
 )
-from altinn.request_bodies import LARGE, SizedBody, opened_body
+from altinn.request_bodies import HASHED_ASIDE_FROM, LARGE, SizedBody, opened_body
 from altinn.transport import AwaitingDriver, BlockingDriver
 
 Run = Callable[[HttpRequest], HttpResponse]
@@ -80,7 +80,11 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         received = 0
         while received < length:
-            received += len(self.rfile.read(min(length - received, MEGABYTE)))
+            piece = self.rfile.read(min(length - received, MEGABYTE))
+            if not piece:
+                self.close_connection = True
+                return
+            received += len(piece)
         self.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, received))
         status, headers, body = self.answer()
         self.send_response(status)
@@ -247,6 +251,23 @@ def test_a_file_that_changed_is_not_sent_as_if_it_had_not(drive: Drive, http: Ht
     with pytest.raises(AltinnInputError, match="changed while it was sent"):
         drive(HttpRequest("PUT", http.base, {}, stream_of(content, 10)))
     assert [seen for seen in http.seen if seen[3] == 10 and content.startswith(b"short")] == []
+
+
+@both
+@pytest.mark.parametrize("at", [0, HASHED_ASIDE_FROM // 2, -1])
+def test_a_large_file_that_changed_is_not_sent_to_its_end(drive: Drive, http: Http, at: int) -> None:
+    """Its hash is made in a thread of its own; the last piece waits for it, and the thread ends with the request."""
+    content = bytes(HASHED_ASIDE_FROM + 1)
+    meant = hashlib.sha256(content).hexdigest()
+    drive(HttpRequest("PUT", http.base, {}, StreamBody(lambda: io.BytesIO(content), len(content), meant)))
+    assert http.seen[-1][3] == len(content)
+    other = bytearray(content)
+    other[at] = 1
+    seen = len(http.seen)
+    with pytest.raises(AltinnInputError, match="changed while it was sent"):
+        drive(HttpRequest("PUT", http.base, {}, StreamBody(lambda: io.BytesIO(other), len(content), meant)))
+    assert [each for each in http.seen[seen:] if each[3] == len(content)] == []
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("altinn-hash")] == []
 
 
 class _Zeros(io.RawIOBase):
