@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from altinn.exceptions import AltinnDiffersError, AltinnInputError, AltinnUnexpectedStateError
@@ -70,6 +70,7 @@ class Manifest:
     instance_id: InstanceId
     expected: tuple[ExpectedElement, ...] = ()
     ignored_types: tuple[str, ...] = ()
+    _metadata: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def check(self, _process: Process) -> Flow[None]:
         """Read the instance once more and refuse the push when it is deleted or holds something else.
@@ -81,6 +82,14 @@ class Manifest:
         :raises AltinnDiffersError: an element is missing, differs, or was added by somebody else.
         """
         instance = yield from self.session.perform(self.storage.get_instance(self.instance_id))
+        yield from self.check_seen(instance)
+
+    def check_seen(self, instance: Instance) -> Flow[None]:
+        """Do the same with the instance as it has just been read: after a push nothing is written any more.
+
+        :raises AltinnUnexpectedStateError: the instance has been deleted.
+        :raises AltinnDiffersError: an element is missing, differs, or was added by somebody else.
+        """
         if instance.is_soft_deleted or instance.is_hard_deleted:
             raise AltinnUnexpectedStateError(
                 f"{self.instance_id} has been deleted: nothing was pushed. Altinn would file it all the same: see "
@@ -89,7 +98,7 @@ class Manifest:
             )
         if not self.expected:
             return
-        metadata = yield from self.session.perform(self.app.metadata())
+        metadata = yield from self._types()
         forms = form_types(metadata)
         self._compare_lists(instance, self._watched(instance, metadata, forms))
         by_id = {element.id: element for element in instance.elements}
@@ -98,6 +107,12 @@ class Manifest:
                 yield from self._compare_file(expected, by_id[expected.element_id])
             elif expected.meaning:
                 yield from self.compare_form(expected)
+
+    def _types(self) -> Flow[Mapping[str, Any]]:
+        """Read the app's metadata once for the looks before a push and after it: the same types are watched in both."""
+        if not self._metadata:
+            self._metadata.update((yield from self.session.perform(self.app.metadata())))
+        return self._metadata
 
     def _watched(self, instance: Instance, metadata: Mapping[str, Any], forms: frozenset[str]) -> frozenset[str]:
         """Return the data types in which nothing may lie but what was uploaded.

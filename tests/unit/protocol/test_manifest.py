@@ -52,6 +52,23 @@ def test_what_was_uploaded_is_there() -> None:
     assert all(request.method == "GET" for request in client.requests)
 
 
+def test_the_look_after_the_push_reads_again_what_may_have_changed_and_nothing_else() -> None:
+    """The instance is given as it was just read, and the app's types are those of the look before the push."""
+    stage, rules = Stage(), session()
+    client, instance_id = Client(stage.remote), InstanceId.parse(stage.kept.id)
+    expected = tuple(ExpectedElement.from_json(entry) for entry in stage.entries)
+    manifest = Manifest(rules, Storage(PLATFORM), App(APP_BASE), instance_id, expected)
+    client.run(manifest.check(Process.from_json({})))
+    before = len(client.requests)
+    instance = client.run(rules.perform(Storage(PLATFORM).get_instance(instance_id)))
+    client.run(manifest.check_seen(instance))
+    read = [request.url.rpartition("/")[2] for request in client.requests[before + 1 :]]
+    assert read == [stage.entries[0]["element_id"]]
+    stage.kept.content[stage.entries[0]["element_id"]] = b"%PDF b"
+    with pytest.raises(AltinnDiffersError):
+        client.run(manifest.check_seen(instance))
+
+
 def test_a_form_is_not_compared_by_its_bytes_since_the_app_writes_it_anew() -> None:
     stage = Stage()
     stage.kept.content[stage.entries[1]["element_id"]] = b"<anew/>"
