@@ -22,7 +22,7 @@ class StaffingReport(Authority):
     # The machine fills in; a person confirms.
     steps = (Step("data"), Step("confirmation", "confirm", PERSON))
     receipt_types = (RECEIPT,)
-    period_type = "model"
+    period_types = ("model",)
 
     def awaited(self) -> Awaited:
         """Return what must be there before a verdict can be read."""

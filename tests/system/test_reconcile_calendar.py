@@ -40,7 +40,7 @@ class TestReport(Authority):
 
     __test__ = False
     name = "A test authority"
-    period_type = "model"
+    period_types = ("model",)
 
     def period_of(self, content: bytes) -> str | None:
         text = content.decode().partition("<property1>")[2].partition("</property1>")[0]

@@ -7,18 +7,15 @@ Tasks and triggers name it by its module, or by an import path outside this pack
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from altinn.exceptions import AltinnConfigurationError, AltinnError
-from altinn.protocol.app_api import App
+from altinn.exceptions import AltinnConfigurationError
 from altinn.protocol.model import Instance
 from altinn.protocol.outcome import Awaited, Outcome
-from altinn.protocol.session import Session
-from altinn.protocol.wire import Flow
 
 MACHINE, PERSON, CHOICE = "machine", "person", "choice"
 
@@ -44,14 +41,14 @@ class Authority:
     :cvar app_ids: the app in each environment, by the environment's name.
     :cvar steps: the sender's steps in their order.
     :cvar receipt_types: data types that the authority adds, in the order in which they are kept.
-    :cvar period_type: data type of the document that tells the period; empty when none does.
+    :cvar period_types: data types of the documents that tell the period, the most telling first.
     """
 
     name = ""
     app_ids: Mapping[str, str] = {}
     steps: tuple[Step, ...] = (Step("data"), Step("confirmation"))
     receipt_types: tuple[str, ...] = ()
-    period_type = ""
+    period_types: tuple[str, ...] = ()
 
     def awaited(self) -> Awaited:
         """Return what must be there before a verdict can be read."""
@@ -69,7 +66,7 @@ class Authority:
         return {}
 
     def period_of(self, content: bytes) -> str | None:
-        """Return the period's normalised name from a document of `period_type`; None when it cannot be told."""
+        """Return the period's normalised name from a document of `period_types`; None when it cannot be told."""
         return None
 
     def app_id(self, environment: str) -> str:
@@ -131,28 +128,3 @@ def _imported(path: str) -> object:
 def _parents(path: str) -> list[str]:
     parts = path.split(".")
     return [".".join(parts[:length]) for length in range(1, len(parts))]
-
-
-def period_reader(
-    authority: Authority, session: Session, app_of: Callable[[Instance], App], data_type: str = ""
-) -> Callable[[Instance], Flow[str | None]]:
-    """Return how to read the period of an instance that carries no stamp of ours, for `Filing.period_of`.
-
-    What cannot be read has no known period, so that the filing stops instead of guessing.
-
-    :param data_type: which document tells the period, where the authority serves several forms.
-    """
-    told_by = data_type or authority.period_type
-
-    def read(instance: Instance) -> Flow[str | None]:
-        elements = instance.of_type(told_by) if told_by else ()
-        if not elements:
-            return None
-        call = app_of(instance).read_data(instance.id, elements[0].id, accept="application/xml")
-        try:
-            answer = yield from session.perform(call)
-            return authority.period_of(answer.body)
-        except AltinnError:
-            return None
-
-    return read

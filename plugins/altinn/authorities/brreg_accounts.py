@@ -43,7 +43,7 @@ class BrregAccounts(Authority):
     name = "Regnskapsregisteret"
     app_ids = {"prod": APPS["RR-0002"], "tt02": APPS["RR-0002"], "local": APPS["RR-0002"]}
     steps = (Step("data", "confirm"), Step("signing", "sign", PERSON))
-    period_type = MAIN_FORM
+    period_types = (MAIN_FORM,)
 
     def awaited(self) -> Awaited:
         """Return the end of the process: the register sends nothing back."""

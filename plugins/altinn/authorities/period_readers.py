@@ -6,69 +6,62 @@ which period it is about.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from altinn.authorities import brreg_accounts, skatteetaten_tax
-from altinn.authorities import skatteetaten_vat as vat
+from altinn.authorities import brreg_accounts, skatteetaten_tax, skatteetaten_vat
 from altinn.authorities.authority import Authority
-from altinn.exceptions import AltinnError, AltinnInputError
+from altinn.exceptions import AltinnError, AltinnForbiddenError, AltinnNotFoundError
 from altinn.protocol.app_api import App
 from altinn.protocol.filing import PeriodReader
 from altinn.protocol.model import Instance
 from altinn.protocol.session import Session
 from altinn.protocol.wire import Flow
 
-PeriodOfForm = Callable[[str, bytes], str]
-"""Reads the period's name from a document of a data type; raises AltinnInputError when it holds none."""
+_KNOWN = {
+    app_id: authority
+    for authority in (skatteetaten_vat.AUTHORITY, brreg_accounts.AUTHORITY, skatteetaten_tax.AUTHORITY)
+    for app_id in authority.app_ids.values()
+}
 
 
-def _vat_period(data_type: str, content: bytes) -> str:
-    read = vat.read_envelope if data_type == vat.ENVELOPE else vat.read_return
-    return read(content).period.name
+def known_authority(app_id: str) -> Authority | None:
+    """Return the authority whose app this is; None when none of this package's is."""
+    return _KNOWN.get(app_id)
 
 
-def _period_by(authority: Authority) -> PeriodOfForm:
-    """Return how an authority reads the period; what it cannot tell is an error here."""
+def period_reader(authority: Authority, session: Session, app: App, data_type: str = "") -> PeriodReader:
+    """Return how to read the period of an app's instances, in capitals, as a filing key has it.
 
-    def read(data_type: str, content: bytes) -> str:
-        period = authority.period_of(content)
-        if period is None:
-            raise AltinnInputError(f"the {data_type} names no period")
-        return period
+    What names no period, or may not be read, has no known period (None), so that the filing stops instead of guessing.
+    An error that time may mend is raised.
 
-    return read
-
-
-READERS: dict[str, tuple[tuple[str, ...], PeriodOfForm]] = dict.fromkeys(
-    vat.APP_IDS.values(), ((vat.RETURN, vat.ENVELOPE), _vat_period)
-)
-READERS.update(
-    {
-        app: ((authority.period_type,), _period_by(authority))
-        for authority in (brreg_accounts.AUTHORITY, skatteetaten_tax.AUTHORITY)
-        for app in authority.app_ids.values()
-    }
-)
-"""For each app the data types that name the period, the most telling first, and how to read them."""
-
-
-def period_reader(app_id: str, session: Session, app: App) -> PeriodReader | None:
-    """Return how to read the period of an app's instances; None when no authority is known for it."""
-    known = READERS.get(app_id)
-    if known is None:
-        return None
-    data_types, read = known
+    :param data_type: which document tells the period, where the authority serves several forms.
+    """
+    told_by = (data_type,) if data_type else authority.period_types
 
     def period_of(instance: Instance) -> Flow[str | None]:
-        for data_type in data_types:
-            for element in instance.of_type(data_type):
+        for name in told_by:
+            for element in instance.of_type(name):
                 # Asked for anything, an app shows a form as JSON.
                 call = app.read_data(instance.id, element.id, accept="application/xml")
-                answer = yield from session.perform(call)
                 try:
-                    return read(data_type, answer.body).upper()
-                except AltinnError:
+                    answer = yield from session.perform(call)
+                except (AltinnForbiddenError, AltinnNotFoundError):
                     continue
+                period = _named(authority, answer.body)
+                if period is not None:
+                    return period.upper()
         return None
 
     return period_of
+
+
+def _named(authority: Authority, content: bytes) -> str | None:
+    try:
+        return authority.period_of(content)
+    except AltinnError:
+        return None
+
+
+def period_reader_of_app(app_id: str, session: Session, app: App) -> PeriodReader | None:
+    """Return how to read the period of an app's instances; None when no authority is known for it."""
+    authority = known_authority(app_id)
+    return None if authority is None else period_reader(authority, session, app)

@@ -46,7 +46,7 @@ class CompanyTaxReturn(Authority):
     app_ids = dict.fromkeys(("prod", "tt02", "local"), "skd/formueinntekt-skattemelding-v2")
     steps = (Step("data"), Step("confirmation", "confirm", CHOICE))
     receipt_types = (FEEDBACK,)
-    period_type = FORM
+    period_types = (FORM,)
 
     def awaited(self) -> Awaited:
         """Return the end of the process and the feedback."""

@@ -91,21 +91,18 @@ SCHEMAS = {
 _RECEIVED = "Mottatt"
 
 
-def verdict(
-    instance: Instance, validation: ValidationResult | None, *, feedback_provided: bool | None = None
-) -> Outcome:
+def verdict(instance: Instance, validation: ValidationResult | None) -> Outcome:
     """Decide from a fresh read of the instance whether Skatteetaten has accepted the return.
 
-    Accepted needs all three: the process ended or the feedback provided, every receipt present, and a validation
-    result that is known and not invalid. An invalid one is a rejection at any time.
+    Accepted needs all three: the process ended or the feedback provided (as the app's `feedback/status` says), every
+    receipt present, and a validation result that is known and not invalid. An invalid one is a rejection at any time.
 
     :param validation: what `valideringsresultat` says; None when it has not been read.
-    :param feedback_provided: what the app's `feedback/status` answered; None when it was not asked.
     """
     if validation is not None and validation.status == "invalid":
         reason = f"Skatteetaten found the return invalid ({validation.stated})"
         return Outcome(REJECTED, reason, validation.codes or (validation.stated,))
-    if not (instance.process.is_ended or feedback_provided):
+    if not (instance.process.is_ended or instance.feedback_provided):
         return Outcome(
             WAITING_FOR_AUTHORITY,
             f"the instance is at {instance.process.where}, Skatteetaten's feedback is not there yet",
@@ -136,11 +133,15 @@ class VatReturns(Authority):
     app_ids = APP_IDS
     steps = (Step("data", "write"), Step("confirmation", "confirm"))
     receipt_types = RECEIPT_TYPES
-    period_type = ENVELOPE
+    period_types = (RETURN, ENVELOPE)
 
     def awaited(self) -> Awaited:
-        """Return the validation result: a rejected return gets no receipt."""
-        return Awaited((VALIDATION_RESULT,))
+        """Return the validation result: a rejected return gets no receipt.
+
+        An accepted one has come once all three receipts are there and the app's `feedback/status` says so, also where
+        the process ends only later.
+        """
+        return Awaited((VALIDATION_RESULT,), feedback_types=RECEIPT_TYPES)
 
     def verdict(self, instance: Instance, documents: Mapping[str, bytes]) -> Outcome:
         """Decide from the validation result and the receipts."""
@@ -162,11 +163,13 @@ class VatReturns(Authority):
         return found
 
     def period_of(self, content: bytes) -> str | None:
-        """Return the period that the envelope names; None while nobody has filled it in."""
-        try:
-            return read_envelope(content).period.name
-        except AltinnError:
-            return None
+        """Return the period that the return or the envelope names; None while nobody has filled it in."""
+        for read in (read_return, read_envelope):
+            try:
+                return read(content).period.name
+            except AltinnError:
+                continue
+        return None
 
 
 AUTHORITY = VatReturns()

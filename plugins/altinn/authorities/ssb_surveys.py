@@ -51,7 +51,7 @@ class SsbSurvey(Authority):
     steps = (Step("data"),)
 
     def __init__(self, form: str = "") -> None:
-        self.period_type = data_type_of_form(form) if form else ""
+        self.period_types = (data_type_of_form(form),) if form else ()
 
     def awaited(self) -> Awaited:
         """Return the end of the process: SSB sends nothing back."""

@@ -156,9 +156,11 @@ class Settings:
     """What the emulator was started with, as far as a behaviour may want it.
 
     :param authority_delay: simulated seconds that an authority takes before it answers.
+    :param ending_delay: simulated seconds from the answer to the end of the process, where the two are apart.
     """
 
     authority_delay: float = 0.0
+    ending_delay: float = 0.0
 
 
 class Case(Protocol):

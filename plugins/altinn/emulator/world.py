@@ -55,6 +55,7 @@ class Options:
     :param app_library: version of the app library, 8 or 9, for apps whose folder does not say.
     :param clients: registered Maskinporten and ID-porten clients.
     :param authority_delay: simulated seconds that an authority takes to answer.
+    :param ending_delay: simulated seconds from Skatteetaten's VAT receipts to the end of the process.
     :param scan_delay: simulated seconds that a virus scan takes.
     :param think_time: real seconds between an app's look at an instance and its write, in which others may come.
     :param workflow_wait: real seconds that version 9 waits for its workflow engine (Altinn: 100).
@@ -69,6 +70,7 @@ class Options:
     app_library: int = 8
     clients: tuple[Mapping[str, object], ...] = ()
     authority_delay: float = 2.0
+    ending_delay: float = 0.0
     scan_delay: float = 0.0
     think_time: float = 0.005
     workflow_wait: float = 100.0
@@ -86,7 +88,7 @@ class World:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        settings = Settings(authority_delay=options.authority_delay)
+        settings = Settings(authority_delay=options.authority_delay, ending_delay=options.ending_delay)
         self.apps: dict[str, AppFolder] = load_apps((OWN_APPS, *options.apps), settings, options.app_library)
         self.register = load_register()
         self.rights = Rights(self.register)

@@ -23,6 +23,7 @@ from altinn.filing_calendar.calendar_rows import (
 from altinn.periods import Period
 from altinn.protocol import outcome
 from altinn.protocol.app_api import App
+from altinn.protocol.feedback import with_feedback
 from altinn.protocol.filing_key import HASH_STAMP, STAMP_NAMES, STAMP_VERSION, FilingKey, is_delivered
 from altinn.protocol.identifiers import InstanceOwner
 from altinn.protocol.instance_search import InstanceSearch
@@ -115,7 +116,9 @@ class CompanyCalendar:
     def _verdict(self, instance: Instance) -> Flow[Outcome]:
         """Read what the authority added, as far as its verdict needs it."""
         documents: dict[str, bytes] = {}
-        for data_type in self.authority.awaited().receipt_types:
+        awaited = self.authority.awaited()
+        instance = yield from with_feedback(self.session, self.app, instance, awaited)
+        for data_type in awaited.receipt_types:
             for element in instance.of_type(data_type):
                 answer = yield from self.session.perform(self.app.read_data(instance.id, element.id))
                 documents[data_type] = answer.body

@@ -13,6 +13,7 @@ from altinn.authorities.authority import Authority, load_authority
 from altinn.documents import opened, storage_path
 from altinn.operators.altinn_operator import AltinnInstanceOperator
 from altinn.operators.receipt_bundle import ReceiptBundle, receipts_in
+from altinn.protocol.feedback import with_feedback
 from altinn.protocol.outcome import ACCEPTED, REJECTED, Outcome
 from altinn.runs import FILE_MISSING, RunRules
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
     from altinn.evidence import Bundle
+    from altinn.protocol.identifiers import InstanceId
     from altinn.protocol.model import Instance
 
 ACCEPTANCES = "altinn_acceptances"
@@ -118,7 +120,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             raise AirflowSkipException("dry run: nothing was filed, so there is nothing to accept")
         authority = load_authority(self.authority)
         instance_id = self.checked_instance_id(context)
-        instance = self.hook.run(self.hook.session.perform(self.hook.storage.get_instance(instance_id)))
+        instance = self._read(authority, instance_id)
         folder = storage_path(self.folder) / instance_id.guid
         bundle = ReceiptBundle(self.hook, self.app, folder, self.show_person_numbers, self.report)
         kept = bundle.whole(instance)
@@ -147,6 +149,11 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             raise AirflowSkipException(f"verify only: {instance_id} is {outcome.state} ({outcome.reason})")
         self._announce(context, receipt, folder, results)
         return receipt
+
+    def _read(self, authority: Authority, instance_id: InstanceId) -> Instance:
+        session = self.hook.session
+        instance = self.hook.run(session.perform(self.hook.storage.get_instance(instance_id)))
+        return self.hook.run(with_feedback(session, self.hook.app(self.app), instance, authority.awaited()))
 
     def _period(self, instance: Instance) -> str:
         return str(self.period or instance.stamps.get("filingperiod", ""))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from altinn.authorities.authority import Authority, load_authority, period_reader
+from altinn.authorities.authority import Authority, load_authority
+from altinn.authorities.period_readers import period_reader
 from altinn.exceptions import AltinnAmbiguousError, AltinnFilingError, AltinnInputError, AltinnUnknownOutcomeError
 from altinn.operators.altinn_operator import AltinnOperator
 from altinn.protocol.filing import is_delivered
@@ -103,7 +104,7 @@ class AltinnFindInstanceOperator(AltinnOperator):
         read = period_reader(
             load_authority(self.authority),
             self.hook.session,
-            lambda _instance: self.hook.app(self.app),
+            self.hook.app(self.app),
             data_type=self.data_type or "",
         )
         found: list[Instance] = []
@@ -112,7 +113,7 @@ class AltinnFindInstanceOperator(AltinnOperator):
             period = self.hook.run(read(instance))
             if period is None:
                 unread.append(instance)
-            elif period.upper() == wanted:
+            elif period == wanted:
                 found.append(instance)
         return found, unread
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from altinn.authorities.period_readers import period_reader
+from altinn.authorities.period_readers import period_reader_of_app
 from altinn.documents import combined_sha256, documents_of
 from altinn.exceptions import (
     AltinnAnswerError,
@@ -206,7 +206,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
             app=app,
             storage=self.hook.storage,
             key=key,
-            period_of=period_reader(self.app, self.hook.session, app),
+            period_of=period_reader_of_app(self.app, self.hook.session, app),
             on_foreign=self.on_foreign,
             on_existing="adopt" if notes.has_begun else self.on_existing,
             settle=self.hook.settings.settle,

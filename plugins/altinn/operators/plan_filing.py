@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from altinn.authorities.period_readers import period_reader
+from altinn.authorities.period_readers import period_reader_of_app
 from altinn.exceptions import AltinnFilingError, AltinnInputError
 from altinn.operators.altinn_operator import AltinnOperator
 from altinn.protocol.filing import Filed, Filing
@@ -109,7 +109,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
         filing = Filing(
             session=self.hook.session,
             app=app,
-            period_of=period_reader(self.app, self.hook.session, app),
+            period_of=period_reader_of_app(self.app, self.hook.session, app),
             storage=self.hook.storage,
             key=key,
             on_foreign=self.on_foreign,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from altinn.authorities.period_readers import period_reader
+from altinn.authorities.period_readers import period_reader_of_app
 from altinn.exceptions import AltinnInputError
 from altinn.operators.altinn_operator import AltinnPatientInstanceOperator
 from altinn.operators.approval_check import check_approval
@@ -146,7 +146,7 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
                 instance_id=instance_id,
                 settle=settle,
                 settled=waited >= settle,
-                period_of=period_reader(self.app, session, app),
+                period_of=period_reader_of_app(self.app, session, app),
                 on_foreign=self.on_foreign,
                 report=self.report,
             ),

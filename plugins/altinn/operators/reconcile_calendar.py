@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from altinn.authorities.authority import Authority, load_authority, period_reader
+from altinn.authorities.authority import Authority, load_authority
+from altinn.authorities.period_readers import period_reader
 from altinn.exceptions import AltinnError, AltinnFilingError, AltinnInputError
 from altinn.filing_calendar.calendar_reading import CompanyCalendar, unreadable_rows
 from altinn.filing_calendar.calendar_rows import ACCEPTED, CalendarRow, as_csv
@@ -148,7 +149,7 @@ class AltinnReconcileOperator(AltinnOperator):
             company=name,
             due_date=due,
             today=today,
-            period_of=period_reader(authority, hook.session, lambda _instance: app),
+            period_of=period_reader(authority, hook.session, app),
             link=lambda instance: hook.instance_link(self.app, instance.id),
             expected=dict((self.expected_sha256 or {}).get(number, {})),
             undelivered=None if listed is None else frozenset(listed),

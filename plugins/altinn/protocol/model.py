@@ -140,6 +140,7 @@ class Instance:
     :param stamps: `dataValues`; the filing key lives there.
     :param confirmed_by: service owners that have fetched what they need.
     :param substatus: the service owner's label; `substatus_text` is its description.
+    :param feedback_provided: what the app's own `feedback/status` answered; None when it was not asked.
     """
 
     id: InstanceId
@@ -157,6 +158,7 @@ class Instance:
     last_changed: str
     app_url: str = field(default="", compare=False)
     substatus_text: str = ""
+    feedback_provided: bool | None = None
 
     @classmethod
     def from_json(cls, value: object) -> Instance:

@@ -137,16 +137,25 @@ class Awaited:
 
     :param receipt_types: data types that the authority adds.
     :param confirmed: the service owner's complete confirmation as well.
+    :param feedback_types: data types that end the wait before the process has ended, once all are there and the app's
+        own `feedback/status` says that the feedback is provided; none where the app has no such path.
     """
 
     receipt_types: tuple[str, ...] = ()
     confirmed: bool = False
+    feedback_types: tuple[str, ...] = ()
+
+    def hangs_on_feedback(self, instance: Instance) -> bool:
+        """Say whether only the app's `feedback/status` can tell if the wait is over: all is there, the end is not."""
+        there = all(instance.of_type(name) for name in self.feedback_types)
+        return bool(self.feedback_types) and there and not instance.process.is_ended
 
     def missing(self, instance: Instance) -> str:
         """Say what is not there yet; empty when all is."""
         process = instance.process
         if not process.is_ended:
-            return f"the instance is at {process.where}"
+            answered = instance.feedback_provided and self.hangs_on_feedback(instance)
+            return "" if answered else f"the instance is at {process.where}"
         absent = [name for name in self.receipt_types if not instance.of_type(name)]
         if absent:
             return f"the process has ended, {', '.join(absent)} is not there yet"

@@ -38,12 +38,14 @@ class WaitFor:
     :param task: a task's element id ("Task_2") or type ("signing").
     :param receipt_types: for "answer": data types that must be there.
     :param confirmed: for "answer": the service owner's confirmation as well.
+    :param feedback_types: for "answer": see `Awaited`.
     """
 
     kind: str
     task: str = ""
     receipt_types: tuple[str, ...] = ()
     confirmed: bool = False
+    feedback_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -58,6 +60,7 @@ class WaitFor:
             "task": self.task,
             "receipt_types": list(self.receipt_types),
             "confirmed": self.confirmed,
+            "feedback_types": list(self.feedback_types),
         }
 
     @classmethod
@@ -68,14 +71,20 @@ class WaitFor:
             str(value.get("task") or ""),
             tuple(str(name) for name in value.get("receipt_types") or ()),
             bool(value.get("confirmed")),
+            tuple(str(name) for name in value.get("feedback_types") or ()),
         )
+
+    @property
+    def awaited(self) -> Awaited:
+        """What must be there; nothing for a wait that is about the process alone."""
+        return Awaited(self.receipt_types, self.confirmed, self.feedback_types)
 
     def progress(self, instance: Instance) -> Progress:
         """Say from a fresh read whether the wait is over."""
         if instance.is_hard_deleted or (instance.is_soft_deleted and not instance.process.is_ended):
             return Progress(STOPPED, "the instance has been deleted")
         if self.kind == ANSWER:
-            return _waiting(Awaited(self.receipt_types, self.confirmed).missing(instance))
+            return _waiting(self.awaited.missing(instance))
         if self.kind == ENDED or instance.process.is_ended:
             return _waiting("" if instance.process.is_ended else f"the instance is at {instance.process.where}")
         return self._at_task(instance.process)

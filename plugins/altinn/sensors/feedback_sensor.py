@@ -36,4 +36,5 @@ class AltinnFeedbackSensor(AltinnWaitingSensor):
         if self.authority is None:
             return WaitFor(ANSWER, receipt_types=tuple(types))
         awaited = load_authority(self.authority).awaited()
-        return WaitFor(ANSWER, receipt_types=(*awaited.receipt_types, *types), confirmed=awaited.confirmed)
+        early = (*awaited.feedback_types, *types) if awaited.feedback_types else ()
+        return WaitFor(ANSWER, "", (*awaited.receipt_types, *types), awaited.confirmed, early)

@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 from altinn.exceptions import AltinnAnswerError, AltinnFilingError, AltinnUnexpectedStateError
 from altinn.hooks.altinn_hook import AltinnHook
 from altinn.links.instance_link import INSTANCE_URL_KEY, AltinnInstanceLink
+from altinn.protocol.feedback import with_feedback
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.waiting import DONE, STOPPED, Progress, WaitFor
 from altinn.retries import BACKOFF, LONGEST_RETRY_DELAY, RETRIES, RETRY_DELAY, RETRY_POLICY
@@ -31,8 +32,9 @@ DAYS = 24 * 3600.0
 class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
     """Base of the sensors.
 
-    Only reads (Storage's GET), so it is safe to retry. Deferrable by default: while it waits it takes no worker slot.
-    Errors that time may mend are waited out; the deadline is an absolute time that the first try sets.
+    Only reads (Storage's GET, and the VAT app's `feedback/status`), so it is safe to retry. Deferrable by default:
+    while it waits, it takes no worker slot. Errors that time may mend are waited out; the deadline is an absolute time that
+    the first try sets.
 
     :param app: the app's id, "org/app".
     :param instance_id: "party/guid".
@@ -135,8 +137,11 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
         :raises AirflowSensorTimeout: what is waited for is not there, and the wait is over.
         :raises AltinnUnexpectedStateError: it cannot come any more.
         """
+        wanted, session = self.wait_for(), self.hook.session
         call = self.hook.storage.get_instance(InstanceId.parse(self.instance_id))
-        progress = self.wait_for().progress(self.hook.run(self.hook.session.perform(call)))
+        instance = self.hook.run(session.perform(call))
+        instance = self.hook.run(with_feedback(session, self.hook.app(self.app), instance, wanted.awaited))
+        progress = wanted.progress(instance)
         if progress.state == DONE:
             return True
         if progress.state == STOPPED:

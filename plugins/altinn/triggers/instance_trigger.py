@@ -11,6 +11,8 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from altinn.exceptions import AltinnError, AltinnHttpError
+from altinn.hooks.altinn_hook import app_of
+from altinn.protocol.feedback import with_feedback
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.session import RepeatRules, Session
 from altinn.protocol.waiting import DONE, STOPPED, WAITING, Progress, WaitFor
@@ -134,6 +136,9 @@ class AltinnInstanceTrigger(BaseTrigger):
         try:
             async with shared_session(self.altinn_conn_id, self.on_behalf_of, self.external_ref) as session:
                 instance = await session.run(_ONCE.perform(session.storage.get_instance(instance_id)))
+                if wanted.awaited.hangs_on_feedback(instance):
+                    app = app_of(session.settings, instance.app_id)
+                    instance = await session.run(with_feedback(_ONCE, app, instance, wanted.awaited))
         except AltinnError as exc:
             if not is_worth_a_retry(exc):
                 raise

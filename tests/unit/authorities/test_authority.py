@@ -8,16 +8,13 @@ from typing import Any
 
 import pytest
 
-from altinn.authorities.authority import Authority, Step, load_authority, period_reader
+from altinn.authorities.authority import Authority, Step, load_authority
 from altinn.authorities.brreg_accounts import AUTHORITY as ACCOUNTS
 from altinn.authorities.generic import GenericAuthority
 from altinn.authorities.ssb_surveys import AUTHORITY as SURVEYS
 from altinn.authorities.ssb_surveys import SsbSurvey, app_of_form, data_type_of_form, period_of_form
-from altinn.exceptions import AltinnConfigurationError, AltinnInputError, AltinnNotFoundError, Problem
-from altinn.protocol.app_api import App
+from altinn.exceptions import AltinnConfigurationError, AltinnInputError
 from altinn.protocol.model import Instance
-from altinn.protocol.session import Session
-from altinn.protocol.wire import HttpRequest, HttpResponse, NeedToken
 from tests.unit.protocol import recorded_answers as recorded
 
 DRAFT = Instance.from_json(recorded.APP)
@@ -127,31 +124,6 @@ def test_the_period_that_ssb_wrote(form: bytes, period: str | None) -> None:
 def test_forms_of_ssb_have_their_apps() -> None:
     assert app_of_form("RA-0792") == "ssb/ra0792-01"
     assert data_type_of_form("rs0182") == "A3_RS-0182_M"
-    assert SURVEYS.period_type == ""
+    assert SURVEYS.period_types == ()
     with pytest.raises(AltinnInputError):
         app_of_form("RB-1")
-
-
-def read(authority: Authority, instance: Instance, answer: HttpResponse) -> str | None:
-    flow = period_reader(authority, Session(), lambda _instance: App("https://brg.apps.altinn.no/brg/x"))(instance)
-    try:
-        step = next(flow)
-        while True:
-            step = flow.send("token" if isinstance(step, NeedToken) else answer)
-            assert isinstance(step, HttpRequest | NeedToken)
-    except StopIteration as stop:
-        return stop.value  # type: ignore[no-any-return]
-
-
-def test_a_foreign_instance_s_period_is_read_from_its_form() -> None:
-    class Report(GenericAuthority):
-        period_type = "model"
-
-        def period_of(self, content: bytes) -> str | None:
-            return content.decode()
-
-    report = Report(accepted_when="ended")
-    assert read(report, DRAFT, HttpResponse(200, {}, b"2026")) == "2026"
-    assert read(report, DRAFT, HttpResponse(404, {}, b"")) is None
-    assert read(GenericAuthority(accepted_when="ended"), DRAFT, HttpResponse(200, {}, b"2026")) is None
-    assert isinstance(AltinnNotFoundError("x", Problem(404)), Exception)

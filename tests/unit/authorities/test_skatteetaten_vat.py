@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -241,8 +242,19 @@ def test_the_published_finished_filing_is_accepted() -> None:
     assert vat.verdict(Instance.from_json(FINISHED), FINE).state == "accepted"
 
 
-def test_feedback_counts_before_the_process_has_ended() -> None:
-    assert vat.verdict(instance(ended=False), FINE, feedback_provided=True).state == "accepted"
+@pytest.mark.parametrize(
+    ("provided", "outcome"), [(True, "accepted"), (False, "waiting_for_authority"), (None, "waiting_for_authority")]
+)
+def test_feedback_counts_before_the_process_has_ended(provided: bool | None, outcome: str) -> None:
+    filed = dataclasses.replace(instance(ended=False), feedback_provided=provided)
+    assert vat.verdict(filed, FINE).state == outcome
+    assert (vat.AUTHORITY.awaited().missing(filed) == "") is (outcome == "accepted")
+
+
+@pytest.mark.parametrize("absent", vat.RECEIPT_TYPES)
+def test_feedback_without_every_receipt_ends_no_wait(absent: str) -> None:
+    filed = dataclasses.replace(instance(ended=False, without=(absent,)), feedback_provided=True)
+    assert vat.AUTHORITY.awaited().missing(filed)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ from altinn.emulator.skatteetaten.vat_replies import (
 ENVELOPE = "no.skatteetaten.fastsetting.avgift.mva.mvameldinginnsending.v1.0"
 RETURN, ATTACHMENT = "mvamelding", "binaerVedlegg"
 FILL_IN, CONFIRM, FEEDBACK = "Task_1", "Task_2", "Task_3"
-ASSESS = "assess"
+ASSESS, END = "assess", "end"
 JSON = "application/json; charset=utf-8"
 # A sender's own reference that begins so asks the emulated authority for this judgement.
 ASKED_FOR = {"emulator:avvikende": DEVIATING, "emulator:mangelfull": DEFICIENT, "emulator:ugyldig": INVALID}
@@ -72,10 +72,13 @@ class VatApp(AppBehaviour):
         case.schedule(ASSESS, self.settings.authority_delay)
 
     def on_due(self, case: Case, what: str) -> None:
-        """Give the authority's feedback, and end the process."""
-        if what != ASSESS or case.task_id != FEEDBACK:
+        """Give the authority's feedback, or end the process after it."""
+        if case.task_id != FEEDBACK:
             return
-        self._answer(case, *judgement(_return_of(case)))
+        if what == ASSESS:
+            self._answer(case, *judgement(_return_of(case)))
+        elif what == END:
+            _end(case)
 
     def decide(self, case: Case, accepted: bool, codes: Sequence[str]) -> None:
         """Give the feedback that was ordered, each code as a deviation of the return."""
@@ -96,8 +99,10 @@ class VatApp(AppBehaviour):
             )
             case.set_substatus("Mottatt", "Mva-meldingen er levert og mottatt av Skatteetaten.")
         case.set_outcome("rejected" if status == INVALID else "accepted")
-        case.move_on()
-        case.confirm_completion()
+        if self.settings.ending_delay:
+            case.schedule(END, self.settings.ending_delay)
+        else:
+            _end(case)
 
     def routes(self) -> Sequence[ExtraRoute]:
         """Name the two paths that tell of feedback."""
@@ -154,8 +159,13 @@ def _return_of(case: Case) -> Return:
     return read_return(case.content(case.elements(RETURN)[0].id))
 
 
+def _end(case: Case) -> None:
+    case.move_on()
+    case.confirm_completion()
+
+
 def _answered(case: Case) -> bool:
-    return case.task_id is None and bool(case.elements("valideringsresultat"))
+    return case.task_id in (FEEDBACK, None) and bool(case.elements("valideringsresultat"))
 
 
 def _receipt(case: Case, vat_return: Return, status: str) -> bytes:
