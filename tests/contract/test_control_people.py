@@ -137,6 +137,38 @@ def test_a_person_has_only_own_rights(desk: Desk) -> None:
     assert desk.instance(path)["process"]["currentTask"]["elementId"] == "Task_2"
 
 
+def test_the_newest_requests_can_be_asked_for_alone(desk: Desk) -> None:
+    desk.draft("ttd/basic")
+    journal = f"{desk.base_url}/_emulator/journal"
+    everything = requests.get(journal, timeout=10).json()
+    assert len(everything) > 2
+    assert requests.get(f"{journal}?last=2", timeout=10).json() == everything[-2:]
+    for last in ("0", "-1", "all"):
+        assert requests.get(f"{journal}?last={last}", timeout=10).status_code == 400
+
+
+def scanned_draft(desk: Desk) -> tuple[str, str]:
+    """Make a draft with a file that is scanned for viruses; return its path below the app, and the file's id."""
+    owner = {"instanceOwner": {"organisationNumber": "897069650"}}
+    made = desk.call("POST", "/brg/aarsregnskap-vanlig-202406/instances", json=owner).json()
+    path = f"/brg/aarsregnskap-vanlig-202406/instances/{made['id']}"
+    headers = {"Content-Type": "application/pdf", "Content-Disposition": "attachment; filename=a.pdf"}
+    file = desk.call("POST", f"{path}/data?dataType=Vedlegg", data=b"%PDF-1.4 a report", headers=headers).json()
+    return path, str(file["id"])
+
+
+@pytest.mark.parametrize("result", ["Clean", "Infected", "Pending"])
+@pytest.mark.parametrize("named", [True, False])
+def test_the_virus_scanner_finds_what_it_is_told(desk: Desk, result: str, named: bool) -> None:
+    path, file = scanned_draft(desk)
+    told = {"result": result, "element": file} if named else {"result": result}
+    assert desk.ask(path, "scan", **told).json()["elements"] == [file]
+    assert desk.call("GET", f"{path}/filescanresult").json()["fileScanResult"] == result
+    issues = {issue["code"] for issue in desk.call("GET", f"{path}/validate").json()}
+    assert ("DataElementFileInfected" in issues) is (result == "Infected")
+    assert ("DataElementFileScanPending" in issues) is (result == "Pending")
+
+
 def test_a_broken_body_is_refused(desk: Desk) -> None:
     instance = "/".join(desk.draft("ttd/basic").split("/")[-2:])
     for body in ("[", json.dumps([1])):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 from airflow.sdk import Asset
+from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.execution_time.comms import SucceedTask
 
 from altinn.cli import main
@@ -155,6 +156,33 @@ def test_a_dry_run_is_skipped_and_says_nothing(run_task: RunTask, pushed: Pushed
     done = collect(run_task, tmp_path / "x", arguments, dry_run="True")
     assert done.state == "skipped"
     assert not (tmp_path / "x").exists()
+
+
+def test_a_verifying_backfill_ends_skipped_with_its_outcome_and_fires_nothing(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    verify = AltinnCollectReceiptOperator(
+        task_id="receipt", retries=0, authority=RULE, folder=str(tmp_path), on_backfill="verify_only", **arguments
+    )
+    done = run_task(verify, of_run={"run_type": DagRunType.BACKFILL})
+    assert done.state == "skipped"
+    assert (done.xcoms["altinn_verified"]["outcome"], done.result) == ("accepted", None)
+    assert not isinstance(done.message, SucceedTask)
+    assert list(tmp_path.glob("*.announced")) == []
+    assert len(events(run_task(verify))) == 1, "another run files, and tells of it"
+
+
+def test_a_verifying_backfill_of_a_rejected_report_is_red(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="rejected", codes=["R061: no"])
+    verify = AltinnCollectReceiptOperator(
+        task_id="receipt", retries=0, authority=RULE, folder=str(tmp_path), on_backfill="verify_only", **arguments
+    )
+    done = run_task(verify, of_run={"run_type": DagRunType.BACKFILL})
+    assert done.state == "failed"
+    assert "R061: no" in str(done.error)
 
 
 def test_no_asset_no_event(run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import requests
 
 from altinn.emulator import Emulator
 from altinn.operators import AltinnValidateAtAuthorityOperator
-from scripts.demo_identity import connections, demo_identity, registrations
+from scripts.demo_identity import connections, demo_identity, log_in_person, registrations
+from scripts.rest import Service
 from scripts.run_folder import RunFolder
+from tests.altinn_proxy import AltinnProxy
 from tests.system.conftest import SOPHIE, Connect, Look, MemorySupervisor, Outcome, RunTask
 
 DATA = Path(__file__).parents[1] / "data" / "skatteetaten-mva"
@@ -21,16 +25,28 @@ PATH = "/api/mva/grensesnittstoette/mva-melding/valider"
 @pytest.fixture
 def vendor(emulator: Emulator, supervisor: MemorySupervisor, tmp_path: Path) -> str:
     """Name a Maskinporten connection, whose token is not Altinn's."""
-    folder = RunFolder(tmp_path / "run")
-    folder.prepare()
-    identity = demo_identity(folder)
+    return connected(emulator, supervisor, tmp_path, 0)
+
+
+@pytest.fixture
+def person(emulator: Emulator, supervisor: MemorySupervisor, tmp_path: Path) -> str:
+    """Name the connection of a person who has logged in with ID-porten."""
+    return connected(emulator, supervisor, tmp_path, 1)
+
+
+def connected(emulator: Emulator, supervisor: MemorySupervisor, folder: Path, number: int) -> str:
+    """Register the demo's clients, let its person log in, and make one of its two connections."""
+    run_folder = RunFolder(folder / "run")
+    run_folder.prepare()
+    identity = demo_identity(run_folder)
     clients = registrations(identity.system, identity.person)
     requests.post(f"{emulator.base_url}/_emulator/clients", json=clients, timeout=10).raise_for_status()
-    made = connections(identity, emulator.base_url)[0]
-    extra = str(made["extra"]).replace("{", f'{{"token_dir": "{tmp_path / "tokens"}", ', 1)
+    log_in_person(Service("the emulator", emulator.base_url), identity)
+    made = connections(identity, emulator.base_url)[number]
+    extra = json.loads(made["extra"]) | {"token_dir": str(folder / "tokens")}
     fields = {name: made[name] for name in ("conn_type", "host", "login")}
-    supervisor.connections["vendor"] = {**fields, "extra": extra}
-    return "vendor"
+    supervisor.connections[made["connection_id"]] = {**fields, "extra": json.dumps(extra)}
+    return str(made["connection_id"])
 
 
 def validate(run_task: RunTask, path: Path, conn_id: str, **more: Any) -> Outcome:
@@ -45,6 +61,19 @@ def test_a_good_return_passes_with_the_logins_own_token(run_task: RunTask, vendo
     assert done.state == "success", done.error
     assert done.result["status"] == "ok"
     assert look.writes() == [f"POST {PATH} 200"]
+
+
+def test_a_person_s_own_id_porten_token_is_taken_as_it_is(run_task: RunTask, person: str, emulator: Emulator) -> None:
+    with AltinnProxy(emulator.base_url) as proxy:
+        path = DATA / "valid" / "kompensasjon_mvamelding.xml"
+        done = validate(run_task, path, person, url=proxy.base_url + PATH)
+        (asked,) = proxy.requests("POST", PATH)
+    assert done.state == "success", done.error
+    assert done.result["status"] == "ok"
+    token = asked.headers["authorization"].removeprefix("Bearer ")
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["iss"].rstrip("/").endswith("/idporten")
+    assert "pid" in claims, "ID-porten's own token, not the one that Altinn gave for it"
 
 
 def test_what_would_be_refused_is_red_with_the_codes(run_task: RunTask, vendor: str) -> None:

@@ -26,8 +26,11 @@ def control_routes(world: World) -> list[Route]:
 
 def _views(world: World) -> list[Route]:
 
-    async def journal(_request: Request) -> Response:
-        return JSONResponse(world.store.journal())
+    async def journal(request: Request) -> Response:
+        last = request.query_params.get("last", "")
+        if last and not (last.isascii() and last.isdigit() and int(last)):
+            return PlainTextResponse("Cannot show the journal: last must be a whole number from 1 on", status_code=400)
+        return JSONResponse(world.store.journal(int(last) if last else None))
 
     async def filings(_request: Request) -> Response:
         world.run_due()

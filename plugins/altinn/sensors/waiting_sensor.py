@@ -33,8 +33,8 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
     """Base of the sensors.
 
     Only reads (Storage's GET, and the VAT app's `feedback/status`), so it is safe to retry. Deferrable by default:
-    while it waits, it takes no worker slot. Errors that time may mend are waited out; the deadline is an absolute time that
-    the first try sets.
+    while it waits, it takes no worker slot. Errors that time may mend are waited out; the deadline is an absolute time
+    that the first try sets.
 
     :param app: the app's id, "org/app".
     :param instance_id: "party/guid".
