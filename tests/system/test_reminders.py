@@ -76,6 +76,7 @@ def test_a_run_about_a_period_that_is_over_due_reminds_nobody(
 def test_a_dag_takes_all_three(today: Any, tmp_path: Path) -> None:
     made = alerts(tmp_path / "told")
     dag = DAG("annual_accounts", schedule=None, start_date=datetime(2025, 1, 1, tzinfo=UTC), deadline=made)
+    assert isinstance(dag.deadline, list)
     assert [alert.interval for alert in dag.deadline] == [timedelta(days=-days) for days in DAYS]
 
 
