@@ -22,16 +22,18 @@ READY_SECONDS = 20
 class Server:
     """The emulator as a process of its own, with a folder for its state."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *options: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.base = f"http://127.0.0.1:{self.port}"
         self.state = state
+        self.options = options
         self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-m", "altinn.emulator.server", "--port", str(self.port), "--state", str(self.state)]
+        command += self.options
         environment = os.environ | {"PYTHONPATH": str(ROOT / "plugins")}
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + READY_SECONDS
@@ -96,3 +98,27 @@ def test_everything_acknowledged_survives_kill_9_under_load(server: Server) -> N
     filings = requests.get(f"{server.base}/_emulator/filings", timeout=5).json()
     assert lost == []
     assert {i for i, reached in acknowledged if reached == "EndEvent_1"} <= {f["instance"] for f in filings}
+
+
+def test_a_seed_repeats_no_id_over_a_restart(tmp_path: Path) -> None:
+    server = Server(tmp_path / "state", "--seed", "7")
+    try:
+        headers = {"Authorization": f"Bearer {server.token}"}
+        template = {"instanceOwner": {"partyId": "501337"}}
+        made = requests.post(f"{server.base}/ttd/basic/instances", json=template, headers=headers, timeout=5).json()
+        at = f"{server.base}/ttd/basic/instances/{made['id']}/data"
+        uploaded: dict[str, bytes] = {}
+        for number in range(9):
+            if number % 3 == 0:  # each run but the first makes nothing but data elements
+                server.kill()
+                server.start()
+            file = headers | {"Content-Type": "text/plain", "Content-Disposition": "attachment; filename=a.txt"}
+            content = f"file {number}".encode()
+            answer = requests.post(f"{at}?dataType=attachment", data=content, headers=file, timeout=5)
+            assert answer.status_code == 201
+            uploaded[answer.json()["id"]] = content
+        kept = {name: requests.get(f"{at}/{name}", headers=headers, timeout=5).content for name in uploaded}
+    finally:
+        server.kill()
+    assert len(uploaded) == 9
+    assert kept == uploaded

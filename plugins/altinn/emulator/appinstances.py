@@ -25,9 +25,9 @@ from altinn.emulator.instantiation import (
 from altinn.emulator.multipartbody import Part
 from altinn.emulator.parties import Party
 from altinn.emulator.partylookup import bad, find_party
-from altinn.emulator.requestbody import json_object, not_valid, sent_as_json, text_member
+from altinn.emulator.requestbody import flag, json_object, not_valid, sent_as_json, text_member
 from altinn.emulator.routing import Ask, RouteTable
-from altinn.emulator.storageapi import no_label
+from altinn.emulator.storageapi import deleted_too_early, no_label
 from altinn.emulator.storagequery import utc_stamp
 from altinn.emulator.store import Record
 from altinn.emulator.workflowanswers import creation_failed, creation_unknown
@@ -234,20 +234,13 @@ def _name_of(ask: Ask, changed_by: str) -> str:
     return party.name if party else ""
 
 
-def _deleted_too_early(ask: Ask, record: Record) -> bool:
-    days = ask.application.metadata.get("preventInstanceDeletionForDays")
-    archived = record["status"]["archived"]
-    if not days or not archived:
-        return False
-    return ask.world.clock.days_since(archived) < float(days)
-
-
 async def delete_instance(ask: Ask) -> Response:
     """Delete an instance softly, or for good with `hard=true`."""
     record = with_right(ask, "delete")
-    if _deleted_too_early(ask, record):
+    hard = flag(ask, "hard")
+    if deleted_too_early(ask, record):
         return empty(403)
-    ask.world.instances.delete(record, ask.principal, ask.flag("hard"))
+    ask.world.instances.delete(record, ask.principal, hard)
     ask.world.note_deletion(record["guid"])
     record_event(ask.world.instances, record, "Deleted", ask.principal)
     return _instance(ask, (APPS,))

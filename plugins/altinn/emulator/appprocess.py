@@ -17,7 +17,7 @@ from altinn.emulator.negotiation import said
 from altinn.emulator.processengine import ServiceTaskFailed
 from altinn.emulator.processmoves import NoWay
 from altinn.emulator.processview import enriched, shown_state
-from altinn.emulator.requestbody import json_object, text_member
+from altinn.emulator.requestbody import flag, json_object, text_member
 from altinn.emulator.rights import actions_to_leave
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.store import Record
@@ -100,6 +100,8 @@ def check_action(ask: Ask, record: Record, action: str | None) -> None:
 async def put_next(ask: Ask) -> Response:
     """Move the process on by one task."""
     action = _wanted_action(ask)
+    if ask.application.library == 9:
+        flag(ask, "returnInstance")
     await _wait_for_another(ask)
     record = with_right(ask, "read")
     if not record["process"]["currentTask"]:
@@ -123,7 +125,7 @@ async def _wait_for_another(ask: Ask) -> None:
 
 async def _moved(ask: Ask, place: tuple[str, str] | None = None) -> Response:
     record = find_instance(ask)
-    if ask.flag("returnInstance") and ask.application.library == 9:
+    if ask.application.library == 9 and flag(ask, "returnInstance"):
         return json_answer(enriched(ask, record, await shown_state(ask, record)))
     return json_answer(await shown_state(ask, record, place))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from altinn.emulator.answers import default_problem, json_answer, unhandled
 from altinn.emulator.formvalidation import Validation
 from altinn.emulator.guards import Refused, find_element, with_right
+from altinn.emulator.requestbody import flag
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.store import Record
 
@@ -33,7 +34,7 @@ async def validate_instance(ask: Ask) -> Response:
 
 def _validation(ask: Ask, record: Record) -> Validation:
     ignored = frozenset(s.strip() for s in ask.query.get("ignoredvalidators", "").split(",") if s.strip())
-    incremental = ask.flag("onlyIncrementalValidators")
+    incremental = flag(ask, "onlyIncrementalValidators")
     return Validation(ask.world, ask.application, record, ask.principal, ignored, incremental)
 
 

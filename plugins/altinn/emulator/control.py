@@ -47,8 +47,11 @@ def _changes(world: World) -> list[Route]:
     async def clock(request: Request) -> Response:
         try:
             document = json.loads(await request.body())
-            world.advance(float(document["advance_seconds"]))
-        except (ValueError, TypeError, KeyError) as exc:
+            seconds = document["advance_seconds"]
+            if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+                raise TypeError("advance_seconds is no number")
+            world.advance(float(seconds))
+        except (ValueError, TypeError, KeyError, OverflowError) as exc:
             text = f'Cannot move the clock: expected {{"advance_seconds": 60}}, seconds from 0 on ({exc})'
             return PlainTextResponse(text, status_code=400)
         world.store.commit()

@@ -111,7 +111,7 @@ def find_element(ask: Ask, record: Record) -> tuple[Record, DataType]:
 
     :raises Refused: 404.
     """
-    identity = ask.values["element"].lower()
+    identity = ask.element
     element = ask.world.instances.element(record["guid"], identity)
     data_type = ask.application.types.get(element["dataType"]) if element else None
     if element is None or data_type is None:

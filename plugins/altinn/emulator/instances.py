@@ -59,7 +59,7 @@ class Instances:
             "completeConfirmations": None,
             "presentationTexts": None,
         }
-        self.store.put_instance(record)
+        self.store.add_instance(record)
         return record
 
     def get(self, guid: str) -> Record | None:
@@ -127,8 +127,7 @@ class Instances:
             "lastChanged": now,
             "lastChangedBy": actor(who),
         } | more
-        self.store.put_element(element)
-        self.store.put_content(element["id"], content)
+        self.store.add_element(element, content)
         return element
 
     def replace_content(self, element: Record, content: bytes, who: Principal, **changes: Any) -> Record:

@@ -8,16 +8,23 @@ from typing import Any
 from altinn.emulator.answers import unhandled
 from altinn.emulator.dialects import READ, UNREAD
 from altinn.emulator.guards import Refused
+from altinn.emulator.lenientjson import as_text, canonical, text_map
 from altinn.emulator.parties import Party
 from altinn.emulator.routing import Ask
 from altinn.emulator.storagequery import utc_stamp
 from altinn.emulator.store import Record
 
+STATUS_KEYS = ("isArchived", "archived", "isSoftDeleted", "softDeleted", "isHardDeleted", "hardDeleted", "substatus")
+SUBSTATUS_KEYS = ("label", "description")
+
 
 def new_record(ask: Ask, party: Party, template: Mapping[str, Any]) -> Record:
     """Return an instance's record out of a template: Storage keeps only a few of its members."""
     app = ask.application
-    values = {str(k): _as_text(v) for k, v in (template.get("dataValues") or {}).items() if v is not None}
+    try:
+        values = text_map(template.get("dataValues"), "dataValues")
+    except TypeError as exc:
+        raise Refused(unhandled(f"JsonReaderException: {exc}")) from exc
     values_of_status = _status(ask, template.get("status"))
     return {
         "party": party.party_id,
@@ -45,7 +52,7 @@ def _status(ask: Ask, given: Any) -> Record:
     """
     if given is not None and not isinstance(given, dict):
         raise Refused(unhandled("JsonSerializationException: status is no object"))
-    given = given or {}
+    given = canonical(given or {}, STATUS_KEYS)
     status: Record = {}
     for flag, since in (("isArchived", "archived"), ("isSoftDeleted", "softDeleted"), ("isHardDeleted", "hardDeleted")):
         if not isinstance(given.get(flag, False), bool):
@@ -54,8 +61,16 @@ def _status(ask: Ask, given: Any) -> Record:
     substatus = given.get("substatus")
     if substatus is not None and not isinstance(substatus, dict):
         raise Refused(unhandled("JsonSerializationException: status.substatus is no object"))
-    shown = {"label": substatus.get("label"), "description": substatus.get("description")} if substatus else None
+    shown = _substatus(substatus) if substatus else None
     return status | {"readStatus": UNREAD if ask.principal.kind == "service_owner" else READ, "substatus": shown}
+
+
+def _substatus(given: Mapping[str, Any]) -> Record:
+    members = canonical(given, SUBSTATUS_KEYS)
+    try:
+        return {key: as_text(members.get(key), f"status.substatus.{key}") for key in SUBSTATUS_KEYS}
+    except TypeError as exc:
+        raise Refused(unhandled(f"JsonReaderException: {exc}")) from exc
 
 
 def _date(template: Mapping[str, Any], name: str) -> str | None:
@@ -70,11 +85,3 @@ def _date(template: Mapping[str, Any], name: str) -> str | None:
         return utc_stamp(str(value))
     except ValueError as exc:
         raise Refused(unhandled(f"JsonReaderException: {name} is no date")) from exc
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (dict, list)):
-        raise Refused(unhandled("JsonReaderException: dataValues holds something that is no text"))
-    return str(value)

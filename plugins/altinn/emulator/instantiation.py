@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ from altinn.emulator.dialects import APP_LINKS, instance_json
 from altinn.emulator.events import record_event
 from altinn.emulator.formcodec import FormError, read_json, read_xml, stored_xml
 from altinn.emulator.guards import Refused, check_creatable, forbidden
+from altinn.emulator.lenientjson import as_text, canonical, newtonsoft
 from altinn.emulator.metadata import DataType
 from altinn.emulator.multipartbody import MultipartError, Part, split_parts
 from altinn.emulator.parties import ORGANISATION, PERSON, Party
@@ -38,6 +38,7 @@ TWO_OWNERS = (
     " Choose one or the other."
 )
 OWNER_KEYS = ("personNumber", "organisationNumber", "partyId", "externalIdentifier", "username")
+TEMPLATE_KEYS = ("instanceOwner", "dueBefore", "visibleAfter", "status", "dataValues")
 SUB_UNITS = ("BEDR", "AAFY")
 
 
@@ -73,12 +74,12 @@ def read_request(ask: Ask) -> tuple[Mapping[str, Any] | None, list[Part]]:
 
 def _template(content: bytes) -> Mapping[str, Any] | None:
     try:
-        document = json.loads(content.decode("utf-8-sig"))
-    except ValueError as exc:
+        document = newtonsoft(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as exc:
         raise Refused(unhandled(f"JsonReaderException: {exc}")) from exc
     if document is not None and not isinstance(document, dict):
         raise Refused(unhandled("JsonSerializationException: the template is no object"))
-    return document
+    return canonical(document, TEMPLATE_KEYS) if document is not None else None
 
 
 def template_owner(ask: Ask, template: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -98,9 +99,14 @@ def template_owner(ask: Ask, template: Mapping[str, Any] | None) -> Mapping[str,
     owner = template.get("instanceOwner")
     if owner is not None and not isinstance(owner, dict):
         raise Refused(unhandled("JsonSerializationException: instanceOwner is no object"))
-    if query is not None and owner and owner.get("partyId") is not None:
+    try:
+        texts = canonical({k: as_text(v, f"instanceOwner.{k}") for k, v in (owner or {}).items()}, OWNER_KEYS)
+    except TypeError as exc:
+        raise Refused(unhandled(f"JsonReaderException: {exc}")) from exc
+    owner = {key: texts.get(key) for key in OWNER_KEYS}
+    if query is not None and owner["partyId"] is not None:
         raise bad(TWO_OWNERS)
-    if not owner or all(owner.get(key) is None for key in OWNER_KEYS):
+    if all(value is None for value in owner.values()):
         raise bad(NO_OWNER)
     return owner
 

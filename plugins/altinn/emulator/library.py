@@ -124,9 +124,13 @@ class Emulator:
         self._up.wait(STOP_SECONDS)
         return self
 
-    def serve(self) -> None:
-        """Serve in this thread, until a signal ends it."""
+    def serve(self, listening: Callable[[str], object] = lambda _address: None) -> None:
+        """Serve in this thread, until a signal ends it.
+
+        :param listening: told the address once everything is loaded and the port is open.
+        """
         self._prepare()
+        listening(self.base_url)
         self._run()
 
     def _run(self) -> None:

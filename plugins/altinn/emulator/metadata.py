@@ -41,9 +41,9 @@ def _data_type(entry: dict[str, Any]) -> DataType:
         task_id=entry.get("taskId"),
         content_types=tuple(entry.get("allowedContentTypes") or ()),
         contributors=tuple(entry.get("allowedContributors") or entry.get("allowedContributers") or ()),
-        max_bytes=int(entry.get("maxSize") or 0) * MEBIBYTE,
-        max_count=int(entry.get("maxCount") or 0),
-        min_count=int(entry.get("minCount") or 0),
+        max_bytes=_limit(entry, "maxSize") * MEBIBYTE,
+        max_count=_limit(entry, "maxCount"),
+        min_count=_limit(entry, "minCount"),
         is_form=bool(logic.get("classRef")),
         auto_create=bool(logic.get("autoCreate")),
         class_ref=logic.get("classRef"),
@@ -54,6 +54,16 @@ def _data_type(entry: dict[str, Any]) -> DataType:
         action_to_read=entry.get("actionRequiredToRead"),
         action_to_write=entry.get("actionRequiredToWrite"),
     )
+
+
+def _limit(entry: dict[str, Any], name: str) -> int:
+    value = entry.get(name)
+    if value is None:
+        return 0
+    whole = isinstance(value, (int, float)) and not isinstance(value, bool) and value == int(value)
+    if not (whole or (isinstance(value, str) and value.isascii() and value.isdigit())) or int(value) < 0:
+        raise MetadataError(f"{name} is {value!r}; it must be a whole number, 0 for no limit")
+    return int(value)
 
 
 def data_types(document: dict[str, Any]) -> dict[str, DataType]:

@@ -53,6 +53,19 @@ def json_object(ask: Ask, content_type: str = PROBLEM) -> dict[str, Any] | None:
     return {key.lower(): value for key, value in document.items()}
 
 
+def flag(ask: Ask, name: str, default: bool = False) -> bool:
+    """Return a boolean of the query.
+
+    :raises Refused: 400 for what is none.
+    """
+    value = ask.query.get(name.lower())
+    if value is None:
+        return default
+    if value.strip().lower() not in ("true", "false"):
+        raise not_valid({name: [f"The value '{value}' is not valid."]})
+    return value.strip().lower() == "true"
+
+
 def text_member(document: dict[str, Any], name: str, content_type: str = PROBLEM) -> str | None:
     """Return a member that must be a text or null.
 

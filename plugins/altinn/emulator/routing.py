@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from starlette.responses import Response
 
@@ -23,7 +24,7 @@ MAX_INT = 2**31 - 1
 PARTS = {
     "": "[^/]+",
     "int": r"-?\d{1,10}",
-    "guid": r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",
+    "guid": r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
     "rest": ".+",
 }
 
@@ -66,8 +67,13 @@ class Ask:
 
     @property
     def guid(self) -> str:
-        """The instance's guid of the path."""
-        return self.values["guid"].lower()
+        """The instance's guid of the path, as Storage writes it: it may be sent without dashes."""
+        return str(UUID(self.values["guid"]))
+
+    @property
+    def element(self) -> str:
+        """The data element's id of the path, as Storage writes it."""
+        return str(UUID(self.values["element"]))
 
     def header(self, name: str) -> str | None:
         """Return a header, decoded as UTF-8 where it was sent so."""
@@ -83,10 +89,6 @@ class Ask:
         """Return the fault of this name that strikes the request."""
         struck: dict[str, Fault] = self.request.scope.get("altinn.faults") or {}
         return struck.get(name)
-
-    def flag(self, name: str) -> bool:
-        """Return a boolean of the query."""
-        return self.query.get(name.lower(), "").lower() == "true"
 
 
 def lower_query(params: QueryParams) -> dict[str, str]:

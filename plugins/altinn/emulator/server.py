@@ -109,8 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             scan_delay=options.scan_delay,
             lifetimes=Lifetimes.from_text(options.lifetimes),
         )
-        logging.getLogger("altinn.emulator").info("serving on http://%s:%s", options.host, options.port)
-        emulator.serve()
+        log = logging.getLogger("altinn.emulator")
+        emulator.serve(lambda address: log.info("serving on %s", address))
     except (AppFolderError, ClientError, ValueError, OSError, sqlite3.Error) as exc:
         sys.stderr.write(f"altinn-emulator: {exc}\n")
         return 2

@@ -133,7 +133,7 @@ class Journal:
             nonlocal noted
             if message["type"] == "http.response.start" and not noted:
                 noted = True
-                self._note(scope, int(message["status"]))
+                self._note(scope, message)
             await send(message)
 
         try:
@@ -141,9 +141,10 @@ class Journal:
         except ClientDisconnect:
             ACCESS.info("%s %s: the client left", scope["method"], scope["path"])
 
-    def _note(self, scope: Scope, status: int) -> None:
-        path = scope["path"]
-        self._world.note_request(scope["method"], path, status, scope.get("altinn.fault") or None)
+    def _note(self, scope: Scope, start: Message) -> None:
+        path, status = scope["path"], int(start["status"])
+        location = next((v.decode("latin-1") for k, v in start.get("headers", ()) if k.lower() == b"location"), None)
+        self._world.note_request(scope["method"], path, status, scope.get("altinn.fault") or None, location)
         ACCESS.info("%s %s %s", scope["method"], path, status)
 
 

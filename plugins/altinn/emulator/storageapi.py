@@ -9,8 +9,9 @@ from altinn.emulator.answers import JSON, default_problem, empty, json_answer, p
 from altinn.emulator.dialects import PLATFORM, READ_STATUS, element_json, instance_json
 from altinn.emulator.events import process_history, record_event
 from altinn.emulator.guards import Refused
+from altinn.emulator.lenientjson import canonical, text_map
 from altinn.emulator.negotiation import file_answer
-from altinn.emulator.requestbody import json_body, not_valid, sent_as_json
+from altinn.emulator.requestbody import flag, json_body, not_valid, sent_as_json
 from altinn.emulator.rights import actions_to_leave
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.storagequery import when
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 BASE = "/storage/api/v1/instances"
 ONE = f"{BASE}/{{party:int}}/{{guid:guid}}"
+TOO_EARLY = "Instance cannot be deleted yet due to application restrictions."
 NO_TIME_SPAN = "Unable to perform query. Invalid format for time span. Use string format of UTC."
 
 
@@ -77,10 +79,19 @@ async def get_instance(ask: Ask) -> Response:
     return json_answer(shown(ask, _permitted(ask, "read")))
 
 
+def deleted_too_early(ask: Ask, record: Record) -> bool:
+    """Say whether an app keeps an instance from being deleted for some days after it was archived."""
+    days, archived = ask.application.metadata.get("preventInstanceDeletionForDays"), record["status"]["archived"]
+    return bool(days and archived) and ask.world.clock.days_since(archived) < float(days or 0)
+
+
 async def delete_instance(ask: Ask) -> Response:
     """Delete an instance."""
     record = _permitted(ask, "delete")
-    ask.world.instances.delete(record, ask.principal, ask.flag("hard"))
+    hard = flag(ask, "hard")
+    if deleted_too_early(ask, record):
+        return json_answer(TOO_EARLY, 403)
+    ask.world.instances.delete(record, ask.principal, hard)
     ask.world.note_deletion(record["guid"])
     record_event(ask.world.instances, record, "Deleted", ask.principal)
     return _again(ask)
@@ -125,9 +136,9 @@ async def get_elements(ask: Ask) -> Response:
 async def get_content(ask: Ask) -> Response:
     """Return a data element's bytes as they are stored."""
     record = _permitted(ask, "read")
-    element = ask.world.instances.element(record["guid"], ask.values["element"])
+    element = ask.world.instances.element(record["guid"], ask.element)
     if element is None:
-        return json_answer(f"Unable to find any data element with id: {ask.values['element'].lower()}.", 404)
+        return json_answer(f"Unable to find any data element with id: {ask.element}.", 404)
     ask.world.instances.mark_read(element, ask.principal, record["org"])
     return file_answer(element, ask.world.store.content(element["id"]))
 
@@ -158,11 +169,14 @@ def allowed_to_move(ask: Ask) -> Record:
 
 async def _put_map(ask: Ask, member: str, target: str) -> Response:
     record = allowed_to_move(ask)
-    given = body_object(ask).get(member)
-    if not isinstance(given, dict):
+    given = canonical(body_object(ask), (member,)).get(member)
+    if given is None:
         return json_answer(f"Missing parameter value: {target} is misformed or empty", 400)
-    merged = {**(record[target] or {}), **{str(k): str(v) for k, v in given.items() if v}}
-    record[target] = merged or None
+    try:
+        texts = text_map(given, member)
+    except TypeError as exc:
+        raise not_valid({member: [str(exc)]}) from exc
+    record[target] = {**(record[target] or {}), **{k: v for k, v in texts.items() if v}} or None
     ask.world.instances.save(record)
     return _again(ask, ())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,9 @@ from typing import Any
 from altinn.emulator.store import Record
 
 PAGE = 100
+TOKEN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}Z;[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+FIRST = "0001-01-01T00:00:00.0000000Z;00000000-0000-0000-0000-000000000000"
+LAST = "9999-12-31T23:59:59.9999999Z;ffffffff-ffff-ffff-ffff-ffffffffffff"
 DATES = ("created", "lastchanged", "visibleafter", "duebefore", "process.ended")
 FLAGS = ("status.isarchived", "status.issoftdeleted", "status.isharddeleted", "process.iscomplete")
 MEMBERS = {
@@ -204,9 +208,18 @@ def page_of(records: list[Record], query: dict[str, str]) -> Page:
     return Page(rows, ";".join(key(rows[-1])) if more and rows else None)
 
 
+def check_token(token: str | None) -> None:
+    """Refuse a continuation token that no page has given.
+
+    :raises QueryError: it is not a time and a guid.
+    """
+    if token and TOKEN.fullmatch(token) is None:
+        raise QueryError(f"Invalid continuation token: {token}")
+
+
 def first_token(query: dict[str, str]) -> str:
     """Return a continuation token that stands before every row."""
-    return "~;~" if query.get("order", "desc").lower().startswith("desc") else "0;"
+    return LAST if query.get("order", "desc").lower().startswith("desc") else FIRST
 
 
 def _position(token: str) -> tuple[str, str]:

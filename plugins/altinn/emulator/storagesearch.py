@@ -7,10 +7,18 @@ from urllib.parse import parse_qsl, urlencode
 
 from altinn.emulator.answers import empty, json_answer
 from altinn.emulator.guards import Refused
-from altinn.emulator.requestbody import not_valid
+from altinn.emulator.requestbody import flag, not_valid
 from altinn.emulator.routing import Ask, RouteTable
 from altinn.emulator.storageapi import BASE, shown
-from altinn.emulator.storagequery import Page, QueryError, filters_of, first_token, page_of, shown_to_end_users
+from altinn.emulator.storagequery import (
+    Page,
+    QueryError,
+    check_token,
+    filters_of,
+    first_token,
+    page_of,
+    shown_to_end_users,
+)
 from altinn.emulator.store import Record
 
 if TYPE_CHECKING:
@@ -103,6 +111,7 @@ def _page(ask: Ask, owner: int | None) -> Page:
     :raises QueryError: a parameter that Storage refuses.
     """
     wanted = ask.query | ({"size": "1"} if ask.fault("small_pages") else {})
+    check_token(wanted.get("continuationtoken"))
     records = _wanted(ask, owner)
     page = page_of(records, wanted)
     if ask.fault("empty_page"):
@@ -119,6 +128,7 @@ async def query(ask: Ask) -> Response:
     owner = _owner(ask)
     _check_caller(ask, owner)
     end_user = ask.principal.kind != "service_owner"
+    with_elements = flag(ask, "includeDataElements", default=True)
     self_link = _link(ask, ask.query.get("continuationtoken"))
     answer: dict[str, Any] = {"totalHits": 0, "count": 0, "self": self_link, "next": None, "instances": []}
     if end_user and not shown_to_end_users(ask.query):
@@ -134,7 +144,7 @@ async def query(ask: Ask) -> Response:
         if app is None or not ask.world.rights.may(ask.principal, app, record, "read"):
             continue
         entry = shown(ask, record)
-        if ask.query.get("includedataelements", "true").lower() == "false":
+        if not with_elements:
             entry["data"] = []
         answer["instances"].append(entry)
     answer["count"] = len(answer["instances"])

@@ -88,6 +88,20 @@ class Store:
         self._elements.setdefault(guid, {})
         self._db.execute("INSERT OR REPLACE INTO instance VALUES (?, ?)", (guid, json.dumps(record)))
 
+    def add_instance(self, record: Record) -> None:
+        """Write a new instance's record.
+
+        :raises ValueError: there is an instance of this id.
+        """
+        if record["guid"] in self._instances:
+            raise ValueError(f"there is an instance {record['guid']} already")
+        self.put_instance(record)
+
+    def knows(self, identity: str) -> bool:
+        """Say whether an instance or a data element has this id."""
+        row = self._db.execute("SELECT 1 FROM element WHERE id = ?", (identity,)).fetchone()
+        return row is not None or identity in self._instances
+
     def elements(self, guid: str) -> list[Record]:
         """Return copies of an instance's data elements, oldest first."""
         return [_copy(e) for e in self._elements.get(guid, {}).values()]
@@ -99,6 +113,16 @@ class Store:
             "INSERT INTO element VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET document = excluded.document",
             (record["id"], record["instanceGuid"], json.dumps(record)),
         )
+
+    def add_element(self, record: Record, content: bytes) -> None:
+        """Write a new data element with its bytes.
+
+        :raises ValueError: there is a data element of this id.
+        """
+        if self.knows(record["id"]):
+            raise ValueError(f"there is a data element {record['id']} already")
+        self.put_element(record)
+        self.put_content(record["id"], content)
 
     def delete_element(self, guid: str, identity: str) -> None:
         """Remove a data element with its bytes."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import random
 import re
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +28,7 @@ from altinn.emulator.metadata import DataType
 from altinn.emulator.parties import load_register
 from altinn.emulator.processengine import ProcessEngine
 from altinn.emulator.rights import Rights, actions_to_leave, place_of
+from altinn.emulator.seededids import id_source
 from altinn.emulator.store import Record, Store
 from altinn.emulator.workflows import WorkflowEngine
 
@@ -102,7 +101,7 @@ class World:
             clock=options.wall,
         )
         self.clock = SimulatedClock(options.wall, advanced=float(self.store.setting("advanced") or 0))
-        self.instances = Instances(self.store, self.clock, _ids(options.seed, self.store))
+        self.instances = Instances(self.store, self.clock, id_source(options.seed, self.store))
         self.engine = ProcessEngine(self)
         self.locks = Locks(self)
         self.workflows = WorkflowEngine(self)
@@ -173,13 +172,16 @@ class World:
         if filing is not None and not filing["deleted"]:
             self.store.put_filing(guid, filing | {"deleted": True})
 
-    def note_request(self, method: str, path: str, status: int, fault: str | None = None) -> None:
+    def note_request(
+        self, method: str, path: str, status: int, fault: str | None = None, location: str | None = None
+    ) -> None:
         """Append a request to the journal, and make everything written so far last.
 
         :param status: of the service's answer; 0 where the service never saw the request.
         :param fault: what struck it.
+        :param location: of the answer; it names the instance that a creation made.
         """
-        found = INSTANCE_PATH.search(path)
+        found = INSTANCE_PATH.search(path) or INSTANCE_PATH.search(location or "")
         entry = {
             "time": self.clock.stamp(),
             "method": method,
@@ -248,10 +250,10 @@ class World:
         :param seed: of the ids from now on; that of the options when left out.
         """
         self.store.clear()
-        self.instances.renew_ids(_ids(self.options.seed, self.store))
+        self.instances.renew_ids(id_source(self.options.seed, self.store))
         self.identity.reset()
         self.clock.reset()
-        new_id = _ids(self.options.seed if seed is None else seed, self.store)
+        new_id = id_source(self.options.seed if seed is None else seed, self.store)
         self.instances = Instances(self.store, self.clock, new_id)
         self.workflows.condition = "up"
         self.faults.clear()
@@ -267,11 +269,3 @@ async def _left(receive: Receive) -> None:
     """Wait until a client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def _ids(seed: int | None, store: Store) -> Callable[[], uuid.UUID]:
-    """Return a source of ids; with a seed it is repeatable, and goes on where a kept state left off."""
-    if seed is None:
-        return uuid.uuid4
-    source = random.Random(f"{seed}/{sum(1 for _ in store.instances())}")
-    return lambda: uuid.UUID(int=source.getrandbits(128), version=4)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from altinn.emulator.server import main
 
@@ -55,3 +60,22 @@ def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> No
         port = taken.getsockname()[1]
         assert main(["--port", str(port)]) == 2
     assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_what_is_logged_as_served_is_served() -> None:
+    command = [sys.executable, "-m", "altinn.emulator.server", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        found = re.search(r"serving on (http://127\.0\.0\.1:[1-9][0-9]*)$", line)
+        try:
+            assert found is not None, line
+            assert requests.get(found[1], timeout=10).status_code == 200
+        finally:
+            process.send_signal(signal.SIGTERM)
+
+
+def test_nothing_is_logged_as_served_that_cannot_be(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    with caplog.at_level("INFO"):
+        assert main(["--port", "0", "--apps", str(tmp_path / "nothing")]) == 2
+    assert "serving" not in caplog.text

@@ -16,13 +16,15 @@ from altinn.emulator.behaviour import Settings
 from altinn.emulator.clock import SimulatedClock
 from altinn.emulator.expressions import evaluate, parse_expression
 from altinn.emulator.identity import Principal
-from altinn.emulator.metadata import DataType
+from altinn.emulator.metadata import DataType, MetadataError, data_types
 from altinn.emulator.multipartbody import MultipartError, filename_of, split_parts
 from altinn.emulator.negotiation import form_media_type
 from altinn.emulator.parties import load_register
 from altinn.emulator.processmoves import NoWay, next_element
 from altinn.emulator.rights import Rights
+from altinn.emulator.seededids import id_source
 from altinn.emulator.storagequery import page_of, when
+from altinn.emulator.store import Store
 from altinn.emulator.uploads import check_headers, replaced_name, stored_name
 
 APPS = load_apps([world_module.OWN_APPS / "ttd"], Settings(), 8)
@@ -237,3 +239,38 @@ def test_the_emulator_shares_no_code_with_the_client() -> None:
     }
     assert len(files) > 40
     assert foreign == set()
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_ids_go_on_where_a_kept_state_left_off(tmp_path: Path, seed: int | None) -> None:
+    drawn = []
+    for _ in range(3):
+        store = Store(tmp_path)
+        draw = id_source(seed, store)
+        drawn += [draw(), draw()]
+        store.close()
+    assert len(set(drawn)) == 6
+
+
+def test_an_id_that_exists_is_neither_drawn_nor_overwritten() -> None:
+    store = Store(None)
+    taken = str(id_source(3, Store(None))())
+    store.add_element({"id": taken, "instanceGuid": "g"}, b"first")
+    assert str(id_source(3, store)()) != taken
+    with pytest.raises(ValueError, match="already"):
+        store.add_element({"id": taken, "instanceGuid": "g"}, b"second")
+    assert store.content(taken) == b"first"
+    store.add_instance({"guid": "g"})
+    with pytest.raises(ValueError, match="already"):
+        store.add_instance({"guid": "g"})
+
+
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [({"maxSize": "big"}, "maxSize is 'big'"), ({"maxCount": -1}, "maxCount is -1"), ({"minCount": 1.5}, "1.5"),
+     ({"maxCount": True}, "maxCount is True")],
+)  # fmt: skip
+def test_a_limit_that_is_none_is_named(limits: dict[str, object], says: str) -> None:
+    with pytest.raises(MetadataError, match=f"data type model: .*{says}.*whole number"):
+        data_types({"dataTypes": [{"id": "model", **limits}]})
+    assert data_types({"dataTypes": [{"id": "model", "maxCount": "2"}]})["model"].max_count == 2
