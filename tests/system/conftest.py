@@ -48,6 +48,7 @@ class MemorySupervisor:
         self.store: dict[str, Any] = {}
         self.task_states: dict[str, dict[str, str | None]] = {}
         self.state = "running"
+        self.masked: list[str] = []
 
     async def asend(self, msg: Any) -> Any:
         return self.send(msg)
@@ -62,6 +63,10 @@ class MemorySupervisor:
             return comms.ErrorResponse(error=ErrorType.CONNECTION_NOT_FOUND)
         empty = dict.fromkeys(("host", "schema", "login", "password", "port", "extra"))
         return comms.ConnectionResult(**{**empty, "conn_id": message.conn_id, **found})
+
+    def _MaskSecret(self, message: Any) -> None:
+        if isinstance(message.value, str):
+            self.masked.append(message.value)
 
     def _ValidateInletsAndOutlets(self, _message: Any) -> Any:
         return comms.InactiveAssetsResult(inactive_assets=[])

@@ -100,6 +100,18 @@ def test_the_key_is_masked_once_the_connection_is_read(connect: Connect, awaitin
         assert line not in str(redact(f"it says {line}"))
 
 
+def test_a_token_is_masked_by_each_task_and_once_only(connection: str, supervisor: MemorySupervisor) -> None:
+    """Each time is a message to Airflow's supervisor, and a task makes a dozen calls with one token."""
+    for _task in range(2):
+        supervisor.masked.clear()
+        hook = AltinnHook(connection)
+        for _ in range(3):
+            hook.use_login(hook.settings)
+        tokens = [text for text in supervisor.masked if text.startswith("eyJ")]
+        assert len(tokens) == 1
+        assert tokens[0] not in str(redact(f"it says {tokens[0]}"))
+
+
 @pytest.mark.parametrize("awaiting", [False, True], ids=["in a task", "in the triggerer"])
 def test_a_missing_connection_is_explained(supervisor: MemorySupervisor, awaiting: bool) -> None:
     hook = AltinnHook("altinn_typo")

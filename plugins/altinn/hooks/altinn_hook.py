@@ -72,6 +72,7 @@ class AltinnHook(BaseHook):
         self.on_behalf_of = on_behalf_of
         self.external_ref = external_ref
         self.sleep: Callable[[float], None] = time.sleep
+        self._masked: set[str] = set()
 
     @cached_property
     def settings(self) -> Settings:
@@ -290,19 +291,28 @@ class AltinnHook(BaseHook):
         return OidcLogin(settings, http_session(settings)), LoginPlace(settings, token_store(settings))
 
     def _token(self, settings: Settings, need: NeedToken) -> str:
-        return token_store(settings).token(
+        return token_store(settings, self._mask_once).token(
             settings, need, lambda login: BlockingDriver(http_session(settings)).run(login)
         )
 
+    def _mask_once(self, secret: str) -> None:
+        """Hide a token from the logs; only once, because each time is a message to Airflow's supervisor."""
+        if secret not in self._masked:
+            _mask([secret])
+            self._masked.add(secret)
 
-def token_store(settings: Settings) -> TokenStore:
-    """Return the store that all tasks of this installation share."""
+
+def token_store(settings: Settings, mask: Callable[[str], None] | None = None) -> TokenStore:
+    """Return the store that all tasks of this installation share.
+
+    :param mask: hides a token from the logs; by default every time it is given out.
+    """
     from altinn.token_store import TokenStore
 
     return TokenStore(
         settings.token_dir or default_token_dir(),
         fernet_keys(),
-        mask=lambda secret: _mask([secret]),
+        mask=mask or (lambda secret: _mask([secret])),
         vault=own_vault(),
     )
 
