@@ -39,11 +39,19 @@ class SchemaSource:
 
 
 def fingerprint(directory: Path, entry: str) -> str:
-    """Return a hash over a folder's XSDs: while it stays the same, a built schema is good."""
+    """Return a hash over a folder's XSDs: while it stays the same, a built schema is good.
+
+    What cannot be read, such as a folder with such a name or a link to nothing, counts by its name; if the schema
+    needs it, the engine says so.
+    """
     digest = hashlib.sha256(entry.encode())
     for path in sorted(directory.rglob("*.xsd")):
-        content = path.read_bytes()
-        digest.update(f"\n{path.relative_to(directory).as_posix()}\n{len(content)}\n".encode())
+        try:
+            content = path.read_bytes()
+            size = len(content)
+        except OSError:
+            content, size = b"", -1
+        digest.update(f"\n{path.relative_to(directory).as_posix()}\n{size}\n".encode())
         digest.update(content)
     return digest.hexdigest()
 

@@ -26,7 +26,12 @@ def stricter(fast: Sequence[Issue], pure: Sequence[Issue]) -> list[Issue]:
         return list(pure)
     notes = [issue for issue in pure if issue.severity != "error"]
     found = _errors(fast) or _errors(pure)
-    return [*notes, *(replace(issue, code=DISAGREEMENT) for issue in found)]
+    return [*notes, *(told_apart(issue) for issue in found)]
+
+
+def told_apart(issue: Issue) -> Issue:
+    """Return a finding that only one of the engines has, and say so."""
+    return replace(issue, code=DISAGREEMENT, message=f"{issue.message} (says one of two engines; the stricter counts)")
 
 
 def _errors(issues: Sequence[Issue]) -> list[Issue]:

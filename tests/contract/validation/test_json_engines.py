@@ -112,6 +112,16 @@ def test_a_large_document_is_judged_with_its_paths() -> None:
     assert (issue.code, issue.where) == ("json-multipleOf", "$.rows[59999].b")
 
 
+def test_where_the_engines_differ_the_stricter_counts_and_says_so() -> None:
+    """Without further packages jsonschema takes anything with an @ for an address; jsonschema-rs knows the grammar."""
+    schema: dict[str, Any] = {"properties": {"to": {"format": "email"}}}
+    assert errors('{"to": "a@b..c"}', schema, "pure") == []
+    [issue] = errors('{"to": "a@b..c"}', schema, "fast")
+    assert (issue.code, issue.where) == ("engine-disagreement", "$.to")
+    assert "b..c" not in issue.message
+    assert errors('{"to": "a@b.no"}', schema, "fast") == []
+
+
 WITHOUT = """
 import sys
 sys.modules["jsonschema_rs"] = None
