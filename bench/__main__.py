@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.figures import PROJECT, machine
 
-BENCHMARKS = ("check_speed", "dag_import", "upload_speed", "whole_filing", "waiting_filings")
+BENCHMARKS = ("check_speed", "dag_import", "upload_speed", "whole_filing", "waiting_loop", "waiting_filings")
 
 
 def main() -> int:
