@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.routing import Route
 
 from altinn.emulator import Emulator
 from altinn.emulator.behaviour import AppBehaviour
+from altinn.emulator.control import control_routes
 from altinn.emulator.server import _parser
 from altinn.emulator.world import OWN_APPS
 from tests.contract.emulator_caller import Caller, user
@@ -66,8 +68,31 @@ def test_every_option_is_named() -> None:
     options = {name for action in _parser()._actions for name in action.option_strings if name.startswith("--")}
     assert {"--port", "--apps", "--state", "--seed", "--app-library"} <= options
     named = set(re.findall(r"`(--[a-z-]+)", PAGE))
-    assert named <= options
-    assert {"--port", "--host", "--apps", "--state", "--seed", "--app-library", "--clients"} <= named
+    assert named == options - {"--help"}
+
+
+def test_every_app_is_named() -> None:
+    with Emulator() as emulator:
+        shipped = set(emulator.world.apps)
+    assert {app for app in shipped if f"| `{app}` |" not in PAGE} == set()
+    assert "## The nine apps" in PAGE
+    assert len(shipped) == 9
+
+
+def test_every_control_path_is_named() -> None:
+    with Emulator() as emulator:
+        paths = {route.path for route in control_routes(emulator.world) if isinstance(route, Route)}
+    below = {path.removeprefix("/_emulator/").split("/")[0] for path in paths}
+    assert {path for path in below if not re.search(rf"(GET|POST|DELETE) (/_emulator/)?{path}\b", PAGE)} == set()
+
+
+def test_the_journal_leaves_out_what_the_page_says() -> None:
+    with Emulator(think_time=0.0) as emulator:
+        sophie = user(emulator.base_url, 1337)
+        for path in ("/", "/_emulator/journal", "/_emulator/nothing", "/ttd/basic/api/v1/applicationmetadata"):
+            sophie("GET", path)
+        listed = [entry["path"] for entry in sophie("GET", "/_emulator/journal").json()]
+    assert listed == ["/Home/GetTestUserToken/1337", "/ttd/basic/api/v1/applicationmetadata"]
 
 
 def test_every_hook_is_named() -> None:

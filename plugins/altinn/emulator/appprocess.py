@@ -12,7 +12,7 @@ from altinn.emulator.bpmn import Task
 from altinn.emulator.casefile import CaseFile
 from altinn.emulator.events import process_history
 from altinn.emulator.formvalidation import ERROR, Validation
-from altinn.emulator.guards import Refused, find_instance, with_right
+from altinn.emulator.guards import Refused, acts_as_nobody, find_instance, with_right
 from altinn.emulator.negotiation import said
 from altinn.emulator.processengine import ServiceTaskFailed
 from altinn.emulator.processmoves import NoWay
@@ -103,6 +103,9 @@ async def put_next(ask: Ask) -> Response:
     if ask.application.library == 9:
         flag(ask, "returnInstance")
     await _wait_for_another(ask)
+    record = find_instance(ask)
+    if acts_as_nobody(ask.principal, record["instanceOwner"]["organisationNumber"]):
+        return problem(400, "Process next failed.", None)
     record = with_right(ask, "read")
     if not record["process"]["currentTask"]:
         return problem(409, None, "Process is ended.", validationIssues=None)

@@ -21,6 +21,7 @@ class Task:
     """A task with what Altinn's extensions say about it.
 
     :param signees_type: of a signing task, the data type of the list of who is to sign.
+    :param default_validator: of a signing task: nobody leaves it before enough have signed.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Task:
     types_to_sign: tuple[str, ...]
     signature_type: str | None
     signees_type: str | None = None
+    default_validator: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ def _task(element: ElementTree.Element, service: bool) -> Task:
         types_to_sign=tuple(t for c in _named(element, "dataTypesToSign") for t in _texts(c, "dataType")),
         signature_type=signature_types[0] if signature_types else None,
         signees_type=signees_types[0] if signees_types else None,
+        default_validator=any(text.lower() == "true" for text in _texts(element, "runDefaultValidator")),
     )
 
 

@@ -11,6 +11,7 @@ from altinn.emulator.casefile import CaseFile
 from altinn.emulator.formcodec import read_xml
 from altinn.emulator.identity import Principal
 from altinn.emulator.metadata import DataType
+from altinn.emulator.signatures import signature_faults
 from altinn.emulator.store import Record
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ class Validation:
             for element in elements:
                 if element["dataType"] == data_type.id:
                     found += self.of_element(element, data_type)
+        task = self.app.process.tasks.get(task_id)
+        if task is not None and not self.only_incremental:
+            for validator, code in signature_faults(self.world, self.app, self.record, task):
+                found.append(issue(code, f"{DEFAULTS}.{validator}-*") | {"noIncrementalUpdates": True})
         case = CaseFile(self.world, self.app, self.record["guid"])
         own = f"{self.app.behaviour.validator_name}-{task_id}"
         found += _from_findings(self.app.behaviour.validate_task(case, task_id), own, None)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 RECEIPT = "ref-data-as-pdf"
 OPEN_SCOPES = ("altinn:portal/enduser",)
+NOBODY = "Invalid user object in User"
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -55,6 +56,14 @@ def _demanded(ask: Ask, who: Principal) -> set[str]:
     if who.kind == "service_owner":
         return {f"altinn:serviceowner/instances.{side}", "altinn:serviceowner"}
     return {f"altinn:instances.{side}", *OPEN_SCOPES}
+
+
+def acts_as_nobody(who: Principal, organisation_number: str | None) -> bool:
+    """Say whether an organisation acts for itself without a system user.
+
+    The app then writes a process event without a user, which Storage refuses.
+    """
+    return who.kind == "org" and who.org_number is not None and who.org_number == organisation_number
 
 
 def find_instance(ask: Ask) -> Record:

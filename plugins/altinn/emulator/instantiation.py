@@ -15,7 +15,7 @@ from altinn.emulator.datafields import copy_fields
 from altinn.emulator.dialects import APP_LINKS, instance_json
 from altinn.emulator.events import record_event
 from altinn.emulator.formcodec import FormError, read_json, read_xml, stored_xml
-from altinn.emulator.guards import Refused, check_creatable, forbidden
+from altinn.emulator.guards import NOBODY, Refused, acts_as_nobody, check_creatable, forbidden
 from altinn.emulator.lenientjson import as_text, canonical, newtonsoft
 from altinn.emulator.metadata import DataType
 from altinn.emulator.multipartbody import MultipartError, Part, split_parts
@@ -117,6 +117,8 @@ def check_instantiation(ask: Ask, party: Party, data_values: Mapping[str, str]) 
     :raises Refused: 403.
     """
     app = ask.application
+    if acts_as_nobody(ask.principal, party.organisation_number):
+        raise bad(f"400 - Bad Request - {NOBODY}")
     decision = ask.world.rights.decide(ask.principal, app, party.party_id, "instantiate", None)
     if decision.obligations:
         raise Refused(json_answer(decision.obligations, 403))

@@ -10,7 +10,6 @@ from altinn.emulator.parties import Register
 from altinn.emulator.store import Record
 from altinn.emulator.xacml import ACTION, ACTION_ID, LEVEL, LEVEL_ORG, RESOURCE, SUBJECT, Attributes
 
-SYSTEM_USER_ACTIONS = frozenset({"read", "write", "instantiate", "sign", "confirm", "reject", "delete"})
 LEAVING = {
     "data": ("write",),
     "feedback": ("write",),
@@ -68,7 +67,11 @@ def withheld(app: AppFolder, action: str, place: tuple[str, str] | None) -> bool
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Decides with the register's roles."""
+    """Decides with the register's roles.
+
+    LocalTest's own system user has a fixed list of actions everywhere (recorded); one that a customer has approved was
+    given the app, and may do what its policy gives to end users, by task.
+    """
 
     register: Register
 
@@ -88,9 +91,13 @@ class Rights:
         self, who: Principal, app: AppFolder, party_id: int, action: str, place: tuple[str, str] | None
     ) -> Decision:
         if who.kind == "system_user":
-            let = app.behaviour.accepts_system_users and action not in app.behaviour.refused_to_system_users
-            return Decision(let and self._system_user_may(who, party_id, action))
-        subject = self._subject(who, party_id)
+            behaviour = app.behaviour
+            if not behaviour.accepts_system_users or action in behaviour.refused_to_system_users:
+                return Decision(False)
+            known = self.register.system_users.get(who.system_user_id or "")
+            if known is not None:
+                return Decision(self._acts_for(who, party_id) and action in known.actions)
+        subject = self._subject(who, app, party_id)
         if not subject:
             return Decision(False)
         request: Attributes = {
@@ -114,7 +121,9 @@ class Rights:
         """Say whether the caller may do an action with an instance where it is now."""
         return self.decide(who, app, record["party"], action, place_of(record)).permitted
 
-    def _subject(self, who: Principal, party_id: int) -> dict[tuple[str, str], frozenset[str]]:
+    def _subject(self, who: Principal, app: AppFolder, party_id: int) -> dict[tuple[str, str], frozenset[str]]:
+        if who.kind == "system_user":
+            return app.policy.end_users() if self._acts_for(who, party_id) else {}
         if who.kind == "user" and who.user_id is not None:
             roles = self.register.roles(who.user_id, party_id)
             return {(SUBJECT, "urn:altinn:rolecode"): roles} if roles else {}
@@ -122,8 +131,6 @@ class Rights:
             return {(SUBJECT, "urn:altinn:org"): frozenset({who.org_code})}
         return {}
 
-    def _system_user_may(self, who: Principal, party_id: int, action: str) -> bool:
+    def _acts_for(self, who: Principal, party_id: int) -> bool:
         party = self.register.party(party_id)
-        known = self.register.system_users.get(who.system_user_id or "")
-        actions = known.actions if known else SYSTEM_USER_ACTIONS
-        return party is not None and party.organisation_number == who.system_user_org and action in actions
+        return party is not None and party.organisation_number == who.system_user_org

@@ -15,6 +15,7 @@ EQUAL = "urn:oasis:names:tc:xacml:1.0:function:string-equal"
 EQUAL_ANY_CASE = "urn:oasis:names:tc:xacml:3.0:function:string-equal-ignore-case"
 LEVEL = "urn:altinn:minimum-authenticationlevel"
 LEVEL_ORG = "urn:altinn:minimum-authenticationlevel-org"
+END_USERS = ("urn:altinn:rolecode", "urn:altinn:accesspackage")
 COMBINING = "deny-overrides"
 KNOWN_ATTRIBUTES = {
     SUBJECT: {
@@ -80,6 +81,15 @@ class Policy:
     rules: tuple[Rule, ...]
     level: int
     level_org: int
+
+    def end_users(self) -> dict[tuple[str, str], frozenset[str]]:
+        """Return every role and access package that the policy gives a right: what one has who was given the app."""
+        held: dict[tuple[str, str], set[str]] = {}
+        matches = (m for r in self.rules if r.permit for some in r.groups for every in some for m in every)
+        for match in matches:
+            if match.category == SUBJECT and match.attribute in END_USERS:
+                held.setdefault((SUBJECT, match.attribute), set()).add(match.value)
+        return {attribute: frozenset(values) for attribute, values in held.items()}
 
     def permits(self, request: Attributes) -> bool:
         """Decide: permitted by a rule, and denied by none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jwt
 from cryptography import x509
@@ -42,6 +42,8 @@ class Client:
     :param redirect_uris: where ID-porten may send a browser back to, compared letter by letter.
     :param certificate_authority: PEM of the authority whose enterprise certificates (x5c) log this client in; empty
         when it is registered with keys.
+    :param client_secret: of an ID-porten client that is registered with one instead of keys.
+    :param authenticated_by: how the client has shown who it is, in a request.
     :param grant_types: what an ID-porten client may do; without "refresh_token" its logins end with the access token.
     """
 
@@ -55,6 +57,8 @@ class Client:
     redirect_uris: frozenset[str] = frozenset()
     certificate_authority: str = ""
     grant_types: frozenset[str] = frozenset(PERSON_GRANTS)
+    client_secret: str = field(default="", repr=False)
+    authenticated_by: str = "private_key_jwt"
 
 
 class ClientRegistry:
@@ -105,6 +109,7 @@ def parse_client(document: object) -> Client:
     if not isinstance(redirects, list) or not all(isinstance(uri, str) and "://" in uri for uri in redirects):
         raise ClientError(f"{where}: redirect_uris must be a list of addresses")
     authority = document.get("certificate_authority") or ""
+    secret = _secret(document, integration, where)
     org_number = _org_number(document, where)
     system = document.get("system_id")
     grants = document.get("system_users")
@@ -113,7 +118,7 @@ def parse_client(document: object) -> Client:
         raise ClientError(f"{where}: system_users must be a list")
     return Client(
         client_id=client_id,
-        keys={} if authority else _keys(document.get("jwks"), where),
+        keys={} if authority or secret else _keys(document.get("jwks"), where),
         integration=integration,
         scopes=frozenset(scopes),
         org_number=org_number,
@@ -122,7 +127,21 @@ def parse_client(document: object) -> Client:
         redirect_uris=frozenset(redirects),
         certificate_authority=check_authority(authority, where),
         grant_types=_grant_types(document.get("grant_types"), where),
+        client_secret=secret,
     )
+
+
+def _secret(document: Mapping[str, object], integration: str, where: str) -> str:
+    secret = document.get("client_secret")
+    if secret is None:
+        return ""
+    if not isinstance(secret, str) or not secret:
+        raise ClientError(f"{where}: client_secret must be a non-empty string")
+    if integration != "idporten":
+        raise ClientError(f"{where}: client_secret is for ID-porten; Maskinporten takes keys alone")
+    if document.get("jwks") or document.get("certificate_authority"):
+        raise ClientError(f"{where}: a client has either client_secret or keys")
+    return secret
 
 
 def _grant_types(listed: object, where: str) -> frozenset[str]:

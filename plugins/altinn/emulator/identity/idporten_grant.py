@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from altinn.emulator.identity.assertion_rules import Rules, use_once, verified_claims
 from altinn.emulator.identity.client_registry import PERSON_GRANTS, Client, ClientRegistry
+from altinn.emulator.identity.client_secrets import BASIC, POST, client_by_secret
 from altinn.emulator.identity.identity_store import IdentityStore
 from altinn.emulator.identity.idporten_login import ALWAYS_GRANTED, LEVELS, IdPortenLogin
 from altinn.emulator.identity.oauth_refusal import OAuthRefusal
@@ -74,17 +75,20 @@ class IdPortenGrant:
             token, expires_in = self._new_refresh_token(login, now)
         return {"refresh_token": token, "expires_in": expires_in}
 
-    def token(self, form: Mapping[str, str], *, issuer: str, now: float) -> dict[str, object]:
+    def token(
+        self, form: Mapping[str, str], *, issuer: str, now: float, basic: tuple[str, str] | None = None
+    ) -> dict[str, object]:
         """Trade a code or a refresh token for an access token and the next refresh token.
 
         A code or a refresh token that was used before ends the whole login, as RFC 6749 section 4.1.2 and RFC 9700
         section 4.14.2 want it.
 
         :param issuer: this ID-porten's identifier.
+        :param basic: client id and secret of the header `Authorization`.
         :raises OAuthRefusal: `invalid_client` (401), `invalid_grant`, `invalid_scope`, `unauthorized_client`,
             `unsupported_grant_type`.
         """
-        client = self._authenticated(form, issuer, now)
+        client = self._authenticated(form, basic, issuer, now)
         grant_type, nonce = form.get("grant_type", ""), ""
         if grant_type not in PERSON_GRANTS:
             text = "Only the authorization_code and refresh_token grants are supported here."
@@ -102,12 +106,12 @@ class IdPortenGrant:
                 raise OAuthRefusal("invalid_grant", "Refresh token is used before; the login is revoked.")
         return self._issued(client, login, form.get("scope"), issuer=issuer, now=now, nonce=nonce)
 
-    def revoke(self, form: Mapping[str, str], *, issuer: str, now: float) -> None:
+    def revoke(self, form: Mapping[str, str], *, issuer: str, now: float, basic: tuple[str, str] | None = None) -> None:
         """End the login that a refresh or an access token belongs to (RFC 7009); an unknown token ends nothing.
 
         :raises OAuthRefusal: `invalid_client` (401).
         """
-        client = self._authenticated(form, issuer, now)
+        client = self._authenticated(form, basic, issuer, now)
         token = form.get("token", "")
         kept = self.store.get(REFRESH_KIND, _digest(token))
         login = json.loads(kept) if kept else self.keys.read("idporten", token, now=now) or {}
@@ -145,7 +149,11 @@ class IdPortenGrant:
             answer["id_token"] = self.keys.sign("idporten", {**identity, **({"nonce": nonce} if nonce else {})})
         return answer
 
-    def _authenticated(self, form: Mapping[str, str], issuer: str, now: float) -> Client:
+    def _authenticated(self, form: Mapping[str, str], basic: tuple[str, str] | None, issuer: str, now: float) -> Client:
+        if basic is not None or "client_secret" in form:
+            if "client_assertion" in form:
+                raise RULES.refuse("The client authenticates in two ways at once.")
+            return client_by_secret(form, basic, RULES, self.clients.find)
         if form.get("client_assertion_type") != ASSERTION_TYPE:
             raise RULES.refuse("private_key_jwt is required.")
         assertion = form.get("client_assertion", "")
@@ -198,7 +206,7 @@ class IdPortenGrant:
             "amr": ["TestID"],
             "auth_time": login["auth_time"],
             "client_id": client.client_id,
-            "client_amr": "private_key_jwt",
+            "client_amr": client.authenticated_by,
             "consumer": iso6523(client.org_number),
             "iat": int(now),
             "exp": int(now) + self.access_lifetime,
@@ -221,7 +229,7 @@ def discovery(issuer: str) -> dict[str, object]:
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "token_endpoint_auth_methods_supported": [BASIC, POST, "private_key_jwt"],
         "token_endpoint_auth_signing_alg_values_supported": ["RS256", "RS384", "RS512"],
         "id_token_signing_alg_values_supported": ["RS256"],
         "subject_types_supported": ["pairwise"],

@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from altinn.emulator.identity import idporten_grant
+from altinn.emulator.identity.client_secrets import basic_credentials
 from altinn.emulator.identity.identity_service import Identity
 from altinn.emulator.identity.idporten_login import RedirectedRefusal
 from altinn.emulator.identity.idporten_page import choice_page, refusal_page
@@ -29,13 +30,17 @@ def idporten_routes(identity: Identity) -> list[Route]:
 
     async def token(request: Request) -> Response:
         form = await form_of(request)
-        return granted(_issuer(request), lambda at: identity.idporten.token(form, issuer=at, now=identity.clock()))
+        basic = basic_credentials(request.headers.get("authorization"))
+        return granted(
+            _issuer(request), lambda at: identity.idporten.token(form, issuer=at, now=identity.clock(), basic=basic)
+        )
 
     async def revoke(request: Request) -> Response:
         form = await form_of(request)
+        basic = basic_credentials(request.headers.get("authorization"))
 
         def end(issuer: str) -> dict[str, object]:
-            identity.idporten.revoke(form, issuer=issuer, now=identity.clock())
+            identity.idporten.revoke(form, issuer=issuer, now=identity.clock(), basic=basic)
             return {}
 
         return granted(_issuer(request), end)
