@@ -4,6 +4,8 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
+# Tests on every core, each file in one process. Not the contract tests, which print what they compare.
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 .PHONY: help
 help: ## list the commands
@@ -30,11 +32,10 @@ clean: down ## stop, and forget all state of Airflow and the emulator (.run); .v
 	@rm -rf .run
 
 .PHONY: test test-unit test-contract test-generated bench-emulator test-system test-stack test-browser
-test: install ## run the tests that need no browser
-	@$(RUN) pytest
+test: test-unit test-contract test-system ## run the tests that need no browser
 
 test-unit: install ## run the fast tests only
-	@$(RUN) pytest tests/unit
+	@$(RUN) pytest tests/unit $(PARALLEL)
 
 test-contract: install ## hold the emulator to the recorded answers
 	@$(RUN) pytest tests/contract
@@ -46,7 +47,7 @@ bench-emulator: install ## measure the emulator: requests a second on one core, 
 	@$(RUN) scripts.bench_emulator
 
 test-system: install ## run the tests with Airflow
-	@$(RUN) pytest tests/system
+	@$(RUN) pytest tests/system $(PARALLEL)
 
 test-stack: install ## run the tests with a real Airflow: scheduler, triggerer, API server
 	@$(RUN) pytest tests/stack
