@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from importlib import import_module
@@ -15,44 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 
 from altinn.airflow_commands import commands
 from altinn.cli import COMMANDS
 from altinn.emulator import Emulator
 from tests.contract.oidc_browser import log_in, person_client, plain_session
 from tests.free_ports import free_ports
+from tests.system.airflow_process import BINARIES, LIMIT, Environment, own_airflow, run
 from tests.unit.login_samples import pem
-
-BINARIES = Path(sys.executable).parent
-LIMIT = 240.0
-"""Seconds for one command; on a quiet machine it takes a few."""
-
-Environment = dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """Have an Airflow of its own, without a database."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "_AIRFLOW", "PYTHON"))}
-    return kept | {
-        "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
-        # The window of a real installation's browser is not opened by a test.
-        "BROWSER": "true",
-        "NO_PROXY": "127.0.0.1",
-        "no_proxy": "127.0.0.1",
-    }
-
-
-def run(environment: Environment, *command: str, expected: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [str(BINARIES / command[0]), *command[1:]],
-        env=environment, capture_output=True, text=True, check=False, timeout=LIMIT,
-    )  # fmt: skip
-    assert done.returncode == expected, done.stdout + done.stderr
-    return done
+    return own_airflow(tmp_path_factory.mktemp("airflow"))
 
 
 def test_airflow_lists_every_command(environment: Environment) -> None:
