@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import jwt
 import pytest
@@ -106,7 +107,7 @@ def refresh(base: str, how: str, secret: str, **more: str) -> requests.Response:
     form = {"grant_type": "refresh_token", "refresh_token": login["refresh_token"], **more}
     headers = {}
     if how in ("basic", "both"):
-        pair = f"per%3Ason:{requests.utils.quote(secret, safe='')}"
+        pair = f"per%3Ason:{quote(secret, safe='')}"
         headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     if how in ("post", "both"):
         form |= {"client_id": "per:son", "client_secret": secret}
