@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
+
+from altinn.emulator.world import OWN_APPS
+from tests.contract.test_workflows_as_recorded import as_recorded
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 20
@@ -122,3 +127,117 @@ def test_a_seed_repeats_no_id_over_a_restart(tmp_path: Path) -> None:
         server.kill()
     assert len(uploaded) == 9
     assert kept == uploaded
+
+
+DIES = """
+import os, pathlib, signal
+from altinn.emulator.behaviour import AppBehaviour
+
+class Behaviour(AppBehaviour):
+    def on_task_end(self, case, task_id):
+        if (pathlib.Path(__file__).parent / "die").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+OBEYS = """
+
+import json, pathlib
+ORDERS = pathlib.Path(__file__).parent / "orders.json"
+Behaviour.orders = property(lambda self: json.loads(ORDERS.read_text("utf-8")), lambda self, value: None)
+"""
+
+
+class Sender:
+    """Somebody with one instance on a server that is killed and comes back."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        template = {"instanceOwner": {"partyId": "501337"}}
+        self.instance = self.ask("POST", "", json=template).json()["id"]
+
+    def ask(self, method: str, path: str, **more: object) -> requests.Response:
+        headers = {"Authorization": f"Bearer {self.server.token}"}
+        url = f"{self.server.base}/ttd/basic/instances{path}"
+        return requests.request(method, url, headers=headers, timeout=20, **more)  # type: ignore[arg-type]
+
+    def process(self) -> requests.Response:
+        return self.ask("GET", f"/{self.instance}/process")
+
+    def next(self, action: str | None = None) -> requests.Response:
+        body = {"json": {"action": action}} if action else {}
+        return self.ask("PUT", f"/{self.instance}/process/next", **body)
+
+    def later(self, seconds: float) -> None:
+        answer = requests.post(f"{self.server.base}/_emulator/clock", json={"advance_seconds": seconds}, timeout=5)
+        assert answer.status_code == 200
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_an_app_that_dies_in_next_leaves_its_lock_for_five_minutes(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    shutil.copytree(OWN_APPS / "ttd" / "basic", app, ignore=shutil.ignore_patterns("__pycache__"))
+    (app / "behaviour.py").write_text(DIES, "utf-8")
+    server = Server(tmp_path / "state", "--apps", str(app))
+    try:
+        sender = Sender(server)
+        (app / "die").touch()
+        with pytest.raises(requests.ConnectionError):
+            sender.next("write")
+        assert server.process.wait(READY_SECONDS) == -signal.SIGKILL
+        (app / "die").unlink()
+        server.start()
+        assert sender.process().json()["currentTask"]["elementId"] == "Task_1"
+        refused = sender.next("write")
+        assert (refused.status_code, refused.json()["title"]) == (409, "Conflict")
+        sender.later(240)
+        assert sender.next("write").status_code == 409
+        sender.later(60)
+        assert sender.next("write").status_code == 200
+    finally:
+        server.kill()
+
+
+def test_version_9_goes_on_after_its_app_was_killed_and_keeps_the_lock(tmp_path: Path) -> None:
+    app = tmp_path / "app"
+    shutil.copytree(ROOT / "tests" / "contract" / "apps" / "lab", app, ignore=shutil.ignore_patterns("__pycache__"))
+    with (app / "behaviour.py").open("a", encoding="utf-8") as code:
+        code.write(OBEYS)
+    orders = app / "orders.json"
+    orders.write_text("{}", "utf-8")
+    server = Server(tmp_path / "state", "--apps", str(app), "--app-library", "9", "--workflow-wait", "10")
+    try:
+        sender = Sender(server)
+        orders.write_text(json.dumps({"service": "retry"}), "utf-8")
+        broken: list[Exception] = []
+
+        def push() -> None:
+            try:
+                sender.next()
+            except requests.ConnectionError as exc:
+                broken.append(exc)
+
+        first = threading.Thread(target=push)
+        first.start()
+        eventually(lambda: sender.process().json()["workflow"].get("retrying") is True)
+        server.kill()
+        first.join()
+        assert len(broken) == 1
+        server.start()
+        as_recorded("E1 process, app up again", sender.process())
+        as_recorded("E1 next, app up again", sender.next())
+        orders.write_text("{}", "utf-8")
+        eventually(lambda: sender.process().json()["workflow"]["status"] == "idle")
+        as_recorded("E1 process later", sender.process())
+        as_recorded("E1 confirm later", sender.next("confirm"))
+        sender.later(300)
+        server.kill()  # by then the recorded app had been started anew with its plain process, without the service task
+        shutil.copy(OWN_APPS / "ttd" / "basic" / "config" / "process" / "process.bpmn", app / "config" / "process")
+        server.start()
+        as_recorded("E1 confirm five minutes after the kill", sender.next("confirm"))
+    finally:
+        server.kill()

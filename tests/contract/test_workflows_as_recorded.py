@@ -359,3 +359,17 @@ def test_a_frozen_engine_answers_late(lab: Lab) -> None:
     as_recorded("E2d process, engine frozen", lab.process())
     as_recorded("E2b next, engine frozen", lab.next())
     as_recorded("E2c create, engine frozen", lab.create())
+
+
+def test_a_push_under_way_when_the_engine_freezes_fails_and_is_done_after_the_thaw(lab: Lab) -> None:
+    lab.orders["service"] = "retry"
+    answers: list[requests.Response] = []
+    first = threading.Thread(target=lambda: answers.append(lab.next()))
+    first.start()
+    until(lab.process, lambda a: a.json()["workflow"].get("retrying") is True)
+    engine(lab, "frozen")
+    first.join()
+    as_recorded("E2a next under way when the engine freezes", answers[0])
+    lab.orders.clear()
+    engine(lab, "up")
+    as_recorded("E2a process after the thaw", lab.settled())

@@ -173,6 +173,8 @@ async def _first_task(ask: Ask, record: Record, task_id: str, prefill: dict[str,
             outcome = await world.workflows.wait(guid)
         finally:
             world.locks.release(guid)
+        if outcome == "unreachable":
+            return creation_unknown(record)
         return creation_failed(record, world.workflows.current(guid)) if outcome in ("failed", "timeout") else None
     try:
         world.engine.enter(app, record, who, task_id, prefill)

@@ -196,7 +196,8 @@ async def _workflow(ask: Ask, record: Record, task: Task, action: str | None) ->
     target = ask.world.engine.target(ask.application, record, task.id, action)
     engine.submit(record, ask.principal, task.id, target, action)
     ask.world.store.commit()
-    outcome = await engine.wait(guid)
+    while (outcome := await engine.wait(guid)) == "unreachable":
+        await check_engine(ask, "Process next failed.")
     if outcome in ("failed", "timeout"):
         raise Refused(move_failed(engine.current(guid), record, find_instance(ask)))
     passed = target in ask.application.process.tasks and ask.application.process.tasks[target].service
@@ -222,7 +223,9 @@ async def resume(ask: Ask) -> Response:
         if not workflow.failed:
             return retrying()
         engine.resume(workflow)
-        if await engine.wait(record["guid"]) in ("failed", "timeout"):
+        while (outcome := await engine.wait(record["guid"])) == "unreachable":
+            await check_engine(ask, "Resume current task failed.")
+        if outcome in ("failed", "timeout"):
             # The answer tells a change since the process was at the failed workflow's source.
             before = record if workflow.source == record["process"]["currentTask"]["elementId"] else NOWHERE
             return move_failed(engine.current(record["guid"]), before, find_instance(ask))

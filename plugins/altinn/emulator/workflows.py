@@ -27,7 +27,7 @@ TO_END: Steps = ((END_HOOK, 2), (PROCESS_END_HOOK, 5), (COMMIT, 6))
 TOTALS = {CREATION: 6, TO_TASK: 11, TO_SERVICE: 12, TO_END: 8}
 FIRST_RETRY, PARKED_AFTER = 0.01, 0.03
 
-Outcome = Literal["done", "failed", "waiting", "timeout"]
+Outcome = Literal["done", "failed", "waiting", "timeout", "unreachable"]
 
 
 @dataclass(slots=True)
@@ -271,11 +271,16 @@ class WorkflowEngine:
             self._save(follower)
 
     async def wait(self, guid: str) -> Outcome:
-        """Wait, as long as the app does, for an instance's workflow to come to its end."""
+        """Wait, as long as the app does, for an instance's workflow to come to its end.
+
+        :returns: "unreachable" as soon as the engine cannot be asked.
+        """
         limit = self._world.options.workflow_wait + self.scaled(1.3)
         parked = self.scaled(100 * PARKED_AFTER)
         waited = 0.0
         while (workflow := self.current(guid)) is not None:
+            if self.condition != "up":
+                return "unreachable"
             if workflow.failed:
                 return "failed"
             if workflow.waiting_reason and waited >= parked:
