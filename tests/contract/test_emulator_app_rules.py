@@ -171,6 +171,16 @@ def test_storage_looks_at_the_rights_again_when_a_push_names_another_action(
             assert answer.content == b""
 
 
+def test_version_9_reads_its_booleans_strictly_before_it_moves() -> None:
+    with Emulator(app_library=9, think_time=0.0) as emulator:
+        sophie = user(emulator.base_url, 1337)
+        instance = sophie.create()
+        assert sophie("PUT", f"{at(instance)}/process/next", params={"returnInstance": "1"}).status_code == 400
+        assert sophie("GET", f"{at(instance)}/process", params={"includeWorkflowStatus": "no"}).status_code == 400
+        unmoved = sophie("GET", f"{at(instance)}/process", params={"includeWorkflowStatus": "false"}).json()
+        assert (unmoved["currentTask"]["elementId"], unmoved["workflow"]) == ("Task_1", None)
+
+
 def test_a_reset_starts_the_workflow_engine_again() -> None:
     with Emulator(app_library=9, think_time=0.0) as emulator:
         for condition in ("down", "frozen"):

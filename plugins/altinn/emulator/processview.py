@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from altinn.emulator.dialects import APP_LINKS, instance_json
+from altinn.emulator.requestbody import flag
 from altinn.emulator.routing import Ask
 from altinn.emulator.store import Record
 from altinn.emulator.workflowanswers import status_of
@@ -43,7 +44,7 @@ async def shown_state(ask: Ask, record: Record, place: tuple[str, str] | None = 
     """Return the process, in version 9 with the state of its workflow."""
     state = process_state(ask, record, place)
     if ask.application.library == 9:
-        wanted = ask.query.get("includeworkflowstatus", "true").lower() != "false"
+        wanted = flag(ask, "includeWorkflowStatus", default=True)
         state["workflow"] = await status_of(ask, record) if wanted else None
     return state
 
