@@ -101,21 +101,6 @@ def test_the_triggerer_dies_and_comes_back(airflow: RealAirflow, conf: dict[str,
     assert len(pushes) == 2
 
 
-def test_ending_the_wait_by_hand_withdraws_nothing(airflow: RealAirflow, conf: dict[str, Any]) -> None:
-    run_id, instance_id = waiting(airflow, "stack_feedback", conf)
-    path = f"/api/v2/dags/stack_feedback/dagRuns/{run_id}/taskInstances/{WAIT}"
-    airflow.api.service.call("PATCH", path, {"new_state": "failed"})
-    log = Path(airflow.stack.component("triggerer").log)
-    said = f"{instance_id}: nobody waits any more; nothing was changed in Altinn"
-    airflow.until(
-        lambda: said in log.read_text("utf-8", "replace") or said in airflow.log("stack_feedback", run_id, WAIT),
-        "the trigger to be told that somebody ended it",
-    )
-    writes = [e["method"] for e in airflow.journal() if instance_id in e["path"] and e["method"] != "GET"]
-    assert "DELETE" not in writes
-    assert writes.count("PUT") == 3, "the form and two pushes, and nothing after them"
-
-
 def test_an_approved_filing_is_filed(airflow: RealAirflow, conf: dict[str, Any]) -> None:
     run_id = airflow.trigger("stack_approval", conf)
     airflow.wait_for_task("stack_approval", run_id, "filing.approve", "awaiting_input")
