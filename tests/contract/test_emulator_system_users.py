@@ -82,6 +82,19 @@ def test_an_approved_system_user_has_the_rights_of_the_policy_by_task(base: str)
     assert system("POST", f"{at}/complete").status_code == 403
 
 
+def test_a_machine_can_lock_the_accounts_but_neither_sign_nor_end_them_unsigned(base: str) -> None:
+    system, app = machine(base, acts_as_system_user=True), "brg/aarsregnskap-vanlig-202406"
+    instance = system.create(app, instanceOwner={"organisationNumber": OWNER})
+    at, xml = f"/{app}/instances/{instance['id']}", {"Content-Type": "application/xml"}
+    balance = "<sumEiendeler>2</sumEiendeler><egenkapital>1</egenkapital><gjeld>1</gjeld></regnskap>"
+    accounts = f"<regnskap><gjelder>selskap</gjelder>{balance}"
+    assert system("POST", f"{at}/data?dataType=Underskjema", data=accounts, headers=xml).status_code == 201
+    assert push(system, at, "confirm") == 200
+    assert push(system, at, "sign") == 403
+    assert system("PUT", f"{at}/process/next").status_code == 403
+    assert system("GET", at).json()["process"]["currentTask"]["altinnTaskType"] == "signing"
+
+
 def test_an_approved_system_user_acts_for_its_own_organisation_alone(base: str) -> None:
     system = machine(base, acts_as_system_user=True)
     template = {"instanceOwner": {"organisationNumber": OTHER}}
