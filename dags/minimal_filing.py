@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Param, get_current_context, task
 
 from altinn.operators import (
     AltinnDownloadDataOperator,
@@ -33,7 +33,13 @@ with DAG(
     render_template_as_native_obj=True,
     tags=["altinn", "example"],
     params={
-        "period": Param("2026-T5", type="string", title="Period", description="Part of the filing key"),
+        "period": Param(
+            "2026-T5",
+            type="string",
+            title="Period",
+            description="Part of the filing key",
+            pattern=r"^[0-9A-Za-z.-]{1,32}$",
+        ),
         "property1": Param("from Airflow", type="string", title="First field"),
         "property2": Param("a", type="string", maxLength=20, title="Second field"),
         "altinn_conn_id": Param("altinn_default", type="string", title="Connection"),
@@ -48,19 +54,21 @@ with DAG(
         task_id="download_form",
         data_types=["model"],
         accept="application/xml",
-        folder=f"{FILES}/minimal_filing/{{{{ params.period }}}}",
+        folder=f"{FILES}/minimal_filing/{{{{ ti.xcom_pull(task_ids='instantiate') }}}}",
         **instance,
     ).output
 
     @task
-    def fill_in(form: list[dict[str, Any]], property1: str, property2: str) -> str:
+    def fill_in(form: list[dict[str, Any]]) -> str:
         """Set the fields of the form in the order that its schema has."""
         from altinn.documents import storage_path
         from altinn.protocol.xml_prescan import parse_xml
 
         path = storage_path(form[0]["path"])
         model = parse_xml(path.read_bytes())
-        values = {**{child.tag: child.text for child in model}, "property1": property1, "property2": property2}
+        params = get_current_context()["params"]  # as they are: a template would turn "1.50" into a number
+        own = {name: params[name] for name in ("property1", "property2")}
+        values = {**{child.tag: child.text for child in model}, **own}
         for child in list(model):
             model.remove(child)
         for name in ("property1", "property2", "property3"):
@@ -70,7 +78,7 @@ with DAG(
         filled.write_bytes(ElementTree.tostring(model, encoding="utf-8", xml_declaration=True))
         return str(filled)
 
-    filled = fill_in(prefilled, "{{ params.property1 }}", "{{ params.property2 }}")
+    filled = fill_in(prefilled)
     upload = AltinnUploadDataOperator(task_id="upload_form", data_type="model", path=filled, **instance)
     submit = AltinnProcessNextOperator(task_id="submit", from_task="data", documents=upload.output, **instance)
     confirm = AltinnProcessNextOperator(

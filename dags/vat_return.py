@@ -67,7 +67,7 @@ with DAG(
     is_paused_upon_creation=True,
     # Two days before the deadline Airflow warns of a run that has not succeeded; put your own notifier here.
     deadline=DeadlineAlert(
-        reference=StatutoryDeadline("vat_terms"),
+        reference=StatutoryDeadline(SCHEDULE.report.name),
         interval=timedelta(days=-2),
         callback=AsyncCallback(log_deadline),
         name="VAT return due",
@@ -145,6 +145,9 @@ with DAG(
         with source.open() as stream:
             content = stream.read()
 
+        def pinned(entries: list[dict[str, str]]) -> list[dict[str, str]]:
+            return [{**entry, "sha256": d.sha256} for entry, d in zip(entries, documents_of(entries), strict=True)]
+
         def require(issues: list[Issue], what: str) -> None:
             if any(issue.severity == "error" for issue in issues):
                 raise AltinnDocumentError(f"{what}; nothing was sent\n{table_of(issues)}", issues)
@@ -165,7 +168,9 @@ with DAG(
         ]
         (target / COVER_SHEET).write_bytes(one_page_pdf(lines))
         own = [{"data_type": vat.ATTACHMENT, "path": path} for path in params["attachments"]]
-        attachments = [{"data_type": vat.ATTACHMENT, "path": str(target / COVER_SHEET)}, *own]
+        cover_sheet = {"data_type": vat.ATTACHMENT, "path": str(target / COVER_SHEET)}
+        # What is checked here is what is sent: the uploads, which may come days later, refuse a file that has changed.
+        own, attachments = pinned(own), pinned([cover_sheet, *own])
 
         envelope = vat.build_envelope(
             vat_return,
@@ -185,13 +190,14 @@ with DAG(
             "path": run["return_path"],
             "file_name": RETURN_NAME,
             "content_type": "text/xml",
+            "sha256": hashlib.sha256(content).hexdigest(),
         }
         sources = [
             {**entry, "file_name": d.file_name, "sha256": d.sha256}
             for entry in (the_return, *own)
             for d in documents_of(entry)
         ]
-        the_envelope = {"data_type": vat.ENVELOPE, "path": str(kept)}
+        (the_envelope,) = pinned([{"data_type": vat.ENVELOPE, "path": str(kept)}])
         return {
             "envelope": the_envelope,
             "return": the_return,

@@ -449,3 +449,40 @@ def test_a_deletion_is_written_down(
     assert run_task(AltinnDeleteInstanceOperator(task_id="delete", **arguments)).result is True
     (file,) = folder.iterdir()
     assert [json.loads(line)["event"] for line in file.read_text().splitlines()] == ["deleting", "deleted"]
+
+
+def test_a_draft_that_was_brought_up_to_date_is_known_again_after_delivery(
+    run_task: RunTask, connection: str, look: Look, tmp_path: Path
+) -> None:
+    path = tmp_path / "report.xml"
+    documents = [{"data_type": "model", "path": str(path)}]
+
+    def instantiate(**more: Any) -> Any:
+        return run_task(
+            AltinnInstantiateOperator(
+                task_id="instantiate", app="ttd/basic", period="2026-T5", documents=documents, **more
+            )
+        )
+
+    path.write_bytes(FORM)
+    first = instantiate()
+    path.write_bytes(FORM.replace(b">a<", b">mended<"))
+    adopted = instantiate()
+    assert adopted.result == first.result
+    instance: dict[str, Any] = {"app": "ttd/basic", "instance_id": first.result}
+    put = run_task(AltinnUploadDataOperator(task_id="upload", documents=documents, **instance))
+    for task in ("data", "confirmation"):
+        pushed = run_task(
+            AltinnProcessNextOperator(task_id=f"push_{task}", from_task=task, documents=put.result, **instance)
+        )
+        assert pushed.state == "success", pushed.error
+
+    for choice in ("fail", "correction"):
+        again = instantiate(on_changed=choice)
+        assert again.state == "success", again.error
+        assert again.result == first.result
+    path.write_bytes(FORM.replace(b">a<", b">other<"))
+    refused = instantiate()
+    assert refused.state == "failed"
+    assert "delivered for this period with other documents" in str(refused.error)
+    assert len(look.filings()) == 1

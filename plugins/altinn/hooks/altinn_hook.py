@@ -367,9 +367,10 @@ def _mask(secrets: Any) -> None:
     from airflow.sdk.log import mask_secret
 
     for secret in secrets:
-        for form in {secret, secret.replace("\n", "\\n"), *secret.splitlines()}:
-            if len(form) >= 12 and not form.startswith("-----"):
-                mask_secret(form)
+        # The secret itself whatever its length, a person number has eleven digits; of a key's lines, no short ends.
+        lines = [line for line in secret.splitlines() if len(line) >= 12 and not line.startswith("-----")]
+        for form in {secret, secret.replace("\n", "\\n"), *lines}:
+            mask_secret(form)
 
 
 def _ssl_of(verify: bool | str) -> Any:

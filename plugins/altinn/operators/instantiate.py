@@ -23,11 +23,13 @@ from altinn.exceptions import (
 from altinn.operators.altinn_operator import AltinnOperator, AltinnPatientOperator
 from altinn.operators.preflight import check_documents, owner_kind
 from altinn.protocol.app_api import Part
-from altinn.protocol.filed_document import Document
+from altinn.protocol.closed_instance import ClosedInstance
+from altinn.protocol.filed_document import Document, form_types
 from altinn.protocol.filing import Filed, Filing
 from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is_delivered, refuse_taken_stamps
 from altinn.protocol.identifiers import AppId, InstanceOwner
 from altinn.protocol.model import Instance
+from altinn.protocol.readback import FormReadBack
 from altinn.protocol.survivor import SurplusDrafts
 from altinn.protocol.wire import Call
 
@@ -162,7 +164,8 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         check_documents(self.app, metadata, documents, whole=whole, report=self.report, owner=kind)
         key = FilingKey.of(app_id, owner, str(self.period), self.kind, _number(self.correction_number))
         filed = self._filed(context, living, key)
-        if self._has_changed(filed) and is_delivered(filed.instance):
+        forms = form_types(metadata)
+        if is_delivered(filed.instance) and self._differs(filed, documents, forms):
             if self.on_changed != "correction" or key.correction:
                 raise AltinnDiffersError(
                     f"{filed.instance.id} was delivered for this period with other documents: nothing is filed. File "
@@ -170,8 +173,8 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
                     "ones are meant",
                     [str(filed.instance.id)],
                 )
-            return self._corrected(context, living, key)
-        if self._has_changed(filed):
+            return self._corrected(context, living, key, documents, forms)
+        if self._has_changed(filed) and not is_delivered(filed.instance):
             self.report("the documents have changed since the draft was made: it is brought up to date")
         return filed
 
@@ -223,12 +226,37 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         stamped = filed.instance.stamps.get(HASH_STAMP, "")
         return bool(not filed.created and self.content_sha256 and stamped and stamped != self.content_sha256)
 
-    def _corrected(self, context: Context, living: LivingTry, main: FilingKey) -> Filed:
+    def _differs(self, filed: Filed, documents: Sequence[Document], forms: frozenset[str]) -> bool:
+        """Whether something else was delivered than the caller has now.
+
+        The stamp is of the documents that the draft was made with, and a draft is brought up to date in place; so
+        where it differs, what was delivered is looked at before anything is said.
+        """
+        if not self._has_changed(filed):
+            return False
+        if not documents:
+            return True
+        instance_id, app = filed.instance.id, self.hook.app(self.app)
+        read_back = FormReadBack(self.hook.session, app, instance_id, (), self.report)
+        closed = ClosedInstance(self.hook.session, app, instance_id, forms, read_back, self.report)
+        if not self.hook.run(closed.holds(documents, filed.instance)):
+            return True
+        self.report(f"{instance_id} was made with other documents, but these were delivered in it")
+        return False
+
+    def _corrected(
+        self,
+        context: Context,
+        living: LivingTry,
+        main: FilingKey,
+        documents: Sequence[Document],
+        forms: frozenset[str],
+    ) -> Filed:
         """File under the first correction number that has not been delivered with other documents."""
         for number in range(1, _MAX_CORRECTIONS + 1):
             key = dataclasses.replace(main, correction=number)
             filed = self._filed(context, living, key)
-            if not (is_delivered(filed.instance) and self._has_changed(filed)):
+            if not (is_delivered(filed.instance) and self._differs(filed, documents, forms)):
                 self.report(f"the documents have changed since the filing was delivered: correction {number}")
                 return filed
         raise AltinnFilingError(f"{main} has {_MAX_CORRECTIONS} corrections already: look at them in Altinn")
