@@ -112,6 +112,12 @@ def test_a_token_is_masked_by_each_task_and_once_only(connection: str, superviso
         assert tokens[0] not in str(redact(f"it says {tokens[0]}"))
 
 
+def test_a_person_s_number_is_masked(connect: Connect, emulator: Emulator) -> None:
+    connect(emulator.base_url, **SOPHIE, person_number="01039012345")
+    _ = AltinnHook().settings
+    assert "01039012345" not in str(redact("it says 01039012345"))
+
+
 @pytest.mark.parametrize("awaiting", [False, True], ids=["in a task", "in the triggerer"])
 def test_a_missing_connection_is_explained(supervisor: MemorySupervisor, awaiting: bool) -> None:
     hook = AltinnHook("altinn_typo")
