@@ -84,13 +84,14 @@ with DAG(
         (target / "form.xml").write_bytes(tax.app_form(params["period"], audited=params["audited"]))
         attachments = [{"data_type": tax.ATTACHMENT, "path": path} for path in params["attachments"]]
         own = [{"data_type": tax.ENVELOPE, "path": params[name]} for name in ("return_path", "specification_path")]
-        sources = [
-            {"data_type": d.data_type, "file_name": d.file_name, "sha256": d.sha256}
-            for d in documents_of([*own, *attachments])
-        ]
+        found = documents_of([*own, *attachments])
+        sources = [{"data_type": d.data_type, "file_name": d.file_name, "sha256": d.sha256} for d in found]
+        # What is checked here is what is sent: a file that has changed later on is refused.
+        pinned = [{**entry, "sha256": d.sha256} for entry, d in zip([*own, *attachments], found, strict=True)]
         return {
             "form": [{"data_type": tax.FORM, "path": str(target / "form.xml")}],
-            "attachments": attachments,
+            "own": pinned[: len(own)],
+            "attachments": pinned[len(own) :],
             "content_sha256": combined_sha256(sources),
         }
 
@@ -109,19 +110,20 @@ with DAG(
     )
 
     @task(retries=0)
-    def write_envelope(folder: str, uploaded: list[dict[str, Any]]) -> list[dict[str, str]]:
+    def write_envelope(folder: str, own: list[dict[str, str]], uploaded: list[dict[str, Any]]) -> list[dict[str, str]]:
         """Write the envelope with the attachments' ids inside the return, and check it by Skatteetaten's schema."""
         from altinn.authorities.tax_envelope import Attached, build_tax_envelope, with_attachments
-        from altinn.documents import storage_path
+        from altinn.documents import documents_of, storage_path
         from altinn.exceptions import AltinnDocumentError
         from altinn.issue_table import table_of
         from altinn.validation.xml_check import SchemaSource, check_xml
 
         params: Any = get_current_context()["params"]
+        tax_return, specification = documents_of(own)
         attached = [Attached(e["element_id"], e["file_name"], e["content_type"]) for e in uploaded]
         envelope = build_tax_envelope(
-            with_attachments(storage_path(params["return_path"]).read_bytes(), attached),
-            storage_path(params["specification_path"]).read_bytes(),
+            with_attachments(tax_return.content(), attached),
+            specification.content(),
             income_year=int(params["period"]),
             created_by="airflow-provider-altinn",
             current_document=params["current_document"],
@@ -137,7 +139,7 @@ with DAG(
     attached: Any = upload_attachments.output
     upload_envelope = AltinnUploadDataOperator(
         task_id="upload_envelope",
-        documents=write_envelope(folder, attached),
+        documents=write_envelope(folder, checked["own"], attached),
         scan_timeout=3600.0,
         **instance,
     )
