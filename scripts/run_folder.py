@@ -4,7 +4,7 @@
   airflow/         AIRFLOW_HOME: database, task logs
   emulator/        the emulator's instances, tokens and journal
   logs/            what the processes write to standard output
-  receipts/        the receipts that the DAG downloads
+  files/           what the DAGs write, receipts among it
   secrets/         keys, passwords, refresh token (0600)
   ports.json       the ports, chosen at first start
   stack.json       the processes that run now
