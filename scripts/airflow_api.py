@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from scripts.failure import CommandError
 from scripts.rest import Service
+
+KEEP_TRIES = 4
+"""SQLite lets one process write at a time, and Airflow answers 500 when it has waited for too long."""
 
 
 class AirflowApi:
@@ -27,7 +31,19 @@ class AirflowApi:
         return token
 
     def keep_connection(self, connection: Mapping[str, object]) -> None:
-        """Create a connection, or bring the existing one up to date."""
+        """Create a connection, or bring the existing one up to date; tried again while the database is busy.
+
+        :raises CommandError: Airflow refuses it every time.
+        """
+        for attempt in range(KEEP_TRIES):
+            try:
+                return self._keep_connection(connection)
+            except CommandError:
+                if attempt == KEEP_TRIES - 1:
+                    raise
+        return None
+
+    def _keep_connection(self, connection: Mapping[str, object]) -> None:
         conn_id = connection["connection_id"]
         if self.service.call("POST", "/api/v2/connections", connection, missing=(409,)) is None:
             self.service.call("PATCH", f"/api/v2/connections/{conn_id}", connection)
@@ -63,6 +79,11 @@ class AirflowApi:
             "dag_runs"
         ]
         return found
+
+    def is_idle(self) -> bool:
+        """Tell whether no run of any DAG is under way."""
+        path = "/api/v2/dags/~/dagRuns?state=queued&state=running&limit=1"
+        return not self.service.call("GET", path)["dag_runs"]
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """Return "queued", "running", "success" or "failed"."""

@@ -51,7 +51,7 @@ def airflow_environment(
         "API__SECRET_KEY": secrets.api_secret,
         "API_AUTH__JWT_SECRET": secrets.jwt_secret,
         # Five processes share the file; on a busy machine one may hold it for longer than SQLite's five seconds.
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=20",
         # A second between two looks of the scheduler would be most of the demo's time.
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         # A task that a crash interrupted is freed after this many seconds instead of five minutes.

@@ -16,6 +16,7 @@ from scripts.stack import Endpoints, Stack
 
 DAG_ID = "vat_return"
 RECEIPT_TASK = "receipt"
+IDLE_LIMIT = 15.0
 PARSE_LIMIT = 90.0
 """Seconds for Airflow to read the DAG's file."""
 CONF: dict[str, Any] = {
@@ -44,6 +45,8 @@ def run_demo(stack: Stack, api: AirflowApi, endpoints: Endpoints) -> bool:
     else:
         show_failure(api, console, DAG_ID, run_id)
         console.line(f"All logs: {stack.folder.airflow_home / 'logs'} (tasks), {stack.folder.logs} (processes)")
+    # An acceptance starts further runs; they end before everything is stopped. One that waits for a person does not.
+    wait_until(api.is_idle, IDLE_LIMIT, tick=lambda: console.waiting("waiting for the runs that the receipt started"))
     console.line()
     console.line(f"The run in Airflow (while `make up` is in effect): {endpoints.airflow}/dags/{DAG_ID}/runs/{run_id}")
     return isinstance(receipt, dict) and receipt.get("outcome") == ACCEPTED

@@ -44,7 +44,7 @@ def test_it_listens_on_this_machine_only_and_all_addresses_agree(environment: di
 
 def test_all_state_is_below_the_given_home(environment: dict[str, str]) -> None:
     assert environment["AIRFLOW_HOME"] == "/run/airflow"
-    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "sqlite:////run/airflow/airflow.db?timeout=60"
+    assert environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "sqlite:////run/airflow/airflow.db?timeout=20"
 
 
 def test_the_users_own_airflow_and_python_settings_do_not_reach_it() -> None:
