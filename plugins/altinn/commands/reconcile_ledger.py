@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import sys
 from typing import TextIO
 
-from altinn.commands.command import NOT_OK, OK, cannot
+from altinn.commands.command import NOT_OK, OK
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,21 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, out: TextIO) -> int:
     """Only read, and return 0 (all well), 1 (somebody has to look) or 2 (could not be compared)."""
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
     from altinn.filing_ledger import read_ledger
     from altinn.hooks.altinn_hook import AltinnHook
     from altinn.protocol.reconciliation import Reconciliation, recorded_keys
 
     hook = AltinnHook(options.conn_id)
-    with contextlib.redirect_stdout(sys.stderr):  # Airflow logs to standard output, which is the answer's here.
-        try:
-            environment = hook.settings.environment.name
-        except AirflowNotFoundException:
-            return cannot(f"there is no connection {options.conn_id!r} in this Airflow")
-        recorded = recorded_keys(read_ledger(options.ledger), environment)
-        reconciliation = Reconciliation(hook.session, hook.storage, hook.app)
-        findings = [hook.run(reconciliation.check(one)) for one in recorded]
+    environment = hook.settings.environment.name
+    recorded = recorded_keys(read_ledger(options.ledger), environment)
+    reconciliation = Reconciliation(hook.session, hook.storage, hook.app)
+    findings = [hook.run(reconciliation.check(one)) for one in recorded]
     if options.json:
         out.write(json.dumps([finding.as_json() for finding in findings], indent=1, ensure_ascii=False) + "\n")
     else:

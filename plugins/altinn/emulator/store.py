@@ -195,11 +195,6 @@ class Store:
             if (only is None or what == only) and not (keep and str(what).startswith(keep)):
                 self._db.execute("DELETE FROM due WHERE n = ?", (number,))
 
-    def next_due(self) -> float | None:
-        """Return when the next scheduled work is due."""
-        row = self._db.execute("SELECT min(at) FROM due").fetchone()
-        return float(row[0]) if row and row[0] is not None else None
-
     def lock(self, guid: str) -> tuple[str, float] | None:
         """Return the token of an instance's lock and until when, in simulated seconds, it holds."""
         row = self._db.execute("SELECT token, until FROM held WHERE guid = ?", (guid,)).fetchone()

@@ -124,12 +124,6 @@ class AltinnHook(BaseHook):
         return self.driver.run(flow)
 
     @asynccontextmanager
-    async def awaiting_driver(self) -> AsyncIterator[AwaitingDriver]:
-        """Open a driver for an event loop; close it by leaving the block."""
-        async with self.awaiting_session() as (_settings, driver):
-            yield driver
-
-    @asynccontextmanager
     async def awaiting_session(self, limit: int = 100) -> AsyncIterator[tuple[Settings, AwaitingDriver]]:
         """Open a driver for an event loop, together with the checked connection it belongs to.
 

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from altinn.exceptions import AltinnError, AltinnNotYetError, AltinnSupersededError, AltinnTimeoutError
+from altinn.exceptions import (
+    AltinnError,
+    AltinnInputError,
+    AltinnNotYetError,
+    AltinnSupersededError,
+    AltinnTimeoutError,
+)
 from altinn.filing_ledger import FilingLedger
 from altinn.hooks.altinn_hook import AltinnHook
 from altinn.links.instance_link import INSTANCE_URL_KEY, AltinnInstanceLink
@@ -226,20 +232,18 @@ class AltinnPatientOperator(AltinnOperator):
         return FilingLedger(folder, name, {"environment": self.hook.settings.environment.name, **where, **more})
 
 
-class AltinnPatientInstanceOperator(AltinnPatientOperator):
-    """Base of the patient operators that work on an instance.
-
-    :param instance_id: "party/guid", usually the output of the instantiate task.
-    """
+class AltinnPatientInstanceOperator(AltinnInstanceOperator, AltinnPatientOperator):
+    """Base of the patient operators that work on an instance."""
 
     template_fields: Sequence[str] = (*AltinnPatientOperator.template_fields, "instance_id")
 
-    def __init__(self, *, instance_id: str, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.instance_id = instance_id
 
-    def checked_instance_id(self, context: Context) -> InstanceId:
-        """Read the rendered instance id, and leave its address for the task's button."""
-        instance_id = InstanceId.parse(self.instance_id)
-        self.show_instance(context, instance_id)
-        return instance_id
+def whole_number(value: int | str, name: str) -> int:
+    """Read a number, also one that a template has rendered to text.
+
+    :raises AltinnInputError: it is none.
+    """
+    text = str(value or 0).strip()
+    if not (text.isascii() and text.isdigit()):
+        raise AltinnInputError(f"{name} must be a whole number, not {text[:20]!r}")
+    return int(text)

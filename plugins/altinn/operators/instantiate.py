@@ -20,7 +20,7 @@ from altinn.exceptions import (
     AltinnServerError,
     AltinnUnavailableError,
 )
-from altinn.operators.altinn_operator import AltinnOperator, AltinnPatientOperator
+from altinn.operators.altinn_operator import AltinnOperator, AltinnPatientOperator, whole_number
 from altinn.operators.preflight import check_documents, owner_kind
 from altinn.protocol.app_api import Part
 from altinn.protocol.closed_instance import ClosedInstance
@@ -162,7 +162,9 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         refuse_taken_stamps(app_id, metadata)
         whole, kind = bool(documents), owner_kind(owner)
         check_documents(self.app, metadata, documents, whole=whole, report=self.report, owner=kind)
-        key = FilingKey.of(app_id, owner, str(self.period), self.kind, _number(self.correction_number))
+        key = FilingKey.of(
+            app_id, owner, str(self.period), self.kind, whole_number(self.correction_number, "correction_number")
+        )
         filed = self._filed(context, living, key)
         forms = form_types(metadata)
         if is_delivered(filed.instance) and self._differs(filed, documents, forms):
@@ -419,10 +421,3 @@ def create_without_key(operator: AltinnOperator, call: Call[Instance]) -> Instan
             f"the creation of an instance of {operator.app} without a key got no clean answer, so it may be there or "
             f"not: look for a draft in Altinn before you run the task again. Cause: {exc}"
         ) from exc
-
-
-def _number(value: int | str) -> int:
-    text = str(value or 0).strip()
-    if not text.isdigit():
-        raise AltinnInputError(f"correction_number must be a whole number, not {text[:20]!r}")
-    return int(text)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from altinn.authorities.period_readers import period_reader_of_app
-from altinn.exceptions import AltinnFilingError, AltinnInputError
-from altinn.operators.altinn_operator import AltinnOperator
+from altinn.exceptions import AltinnFilingError
+from altinn.operators.altinn_operator import AltinnOperator, whole_number
 from altinn.protocol.filing import Filed, Filing
 from altinn.protocol.filing_key import HASH_STAMP, FilingKey, is_delivered, refuse_taken_stamps
 from altinn.protocol.identifiers import AppId
@@ -159,14 +159,3 @@ class AltinnPlanFilingOperator(AltinnOperator):
     def _differs(self, found: Filed) -> bool:
         stamped = found.instance.stamps.get(HASH_STAMP, "")
         return bool(self.content_sha256 and stamped and stamped != self.content_sha256)
-
-
-def whole_number(value: int | str, name: str) -> int:
-    """Read a number, also one that a template has rendered to text.
-
-    :raises AltinnInputError: it is none.
-    """
-    text = str(value or 0).strip()
-    if not (text.isascii() and text.isdigit()):
-        raise AltinnInputError(f"{name} must be a whole number, not {text[:20]!r}")
-    return int(text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from altinn.authorities.period_readers import period_reader_of_app
 from altinn.exceptions import AltinnInputError
 from altinn.operators.altinn_operator import AltinnPatientInstanceOperator
-from altinn.operators.approval_check import check_approval
+from altinn.operators.approval_check import check_approval, flat_documents
 from altinn.protocol.advance import Advance
 from altinn.protocol.manifest import ExpectedElement, Manifest
 from altinn.protocol.submission import Submission
@@ -125,6 +125,7 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
     ) -> Submission:
         session, storage, app = self.hook.session, self.hook.storage, self.hook.app(self.app)
         settle = self.hook.settings.settle
+        expected = tuple(map(ExpectedElement.from_json, flat_documents(self.documents)))
         return Submission(
             advance=Advance(
                 session=session,
@@ -138,7 +139,7 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
                 report=self.report,
                 record=record,
             ),
-            manifest=Manifest(session, storage, app, instance_id, _expected(self.documents), tuple(self.ignored_types)),
+            manifest=Manifest(session, storage, app, instance_id, expected, tuple(self.ignored_types)),
             survivor=Survivor(
                 session=session,
                 storage=storage,
@@ -155,16 +156,3 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
             report=self.report,
             record=record,
         )
-
-
-def _expected(documents: object) -> tuple[ExpectedElement, ...]:
-    """Flatten what upload tasks returned: a list of documents, or a list of such lists."""
-    if documents is None:
-        return ()
-    if isinstance(documents, Mapping):
-        return (ExpectedElement.from_json(documents),)
-    if isinstance(documents, Sequence) and not isinstance(documents, str | bytes):
-        return tuple(element for item in documents for element in _expected(item))
-    raise AltinnInputError(
-        f"documents must be what AltinnUploadDataOperator returned, got {type(documents).__name__}: pass its .output"
-    )

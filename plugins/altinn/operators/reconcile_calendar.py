@@ -14,8 +14,7 @@ from altinn.exceptions import AltinnError, AltinnFilingError, AltinnInputError
 from altinn.filing_calendar.calendar_reading import CompanyCalendar, unreadable_rows
 from altinn.filing_calendar.calendar_rows import ACCEPTED, CalendarRow, as_csv
 from altinn.hooks.altinn_hook import AltinnHook
-from altinn.operators.altinn_operator import AltinnOperator
-from altinn.operators.plan_filing import whole_number
+from altinn.operators.altinn_operator import AltinnOperator, whole_number
 from altinn.periods import Period, ReportCalendar, following, parse_period, preceding, report_calendar
 from altinn.protocol.filing_key import FilingKey
 from altinn.protocol.identifiers import AppId

@@ -27,11 +27,6 @@ class LoginState:
     person: str = ""
     detail: str = ""
 
-    @property
-    def is_usable(self) -> bool:
-        """Whether tasks can go on."""
-        return self.state not in (NEEDED, BROKEN)
-
     def text(self, now: float) -> str:
         """Say it in a few words."""
         whose = f", {self.person}" if self.person else ""
