@@ -181,7 +181,8 @@ def plans() -> st.SearchStrategy[Plan]:
 
 def schedules() -> st.SearchStrategy[Schedule]:
     """Draw a schedule: half of them of anything, half of them where the rules are known to be hard pressed."""
-    return st.one_of(anything(), anything(), anything(), contested(), contested(), contested(), paged(), calm())
+    pressed = (contested(), overtaken(), unseen(), replaced(), meddled(), paged(), moving(), calm())
+    return st.one_of(*(anything() for _ in pressed), *pressed)
 
 
 def _delays() -> st.SearchStrategy[tuple[int, ...]]:
@@ -226,6 +227,89 @@ def contested() -> st.SearchStrategy[Schedule]:
     )
 
 
+def unseen() -> st.SearchStrategy[Schedule]:
+    """Draw a client whose creation shows late, within `settle`, and another one whose push waits meanwhile."""
+    late = st.builds(
+        Strike,
+        st.just(CREATE),
+        st.sampled_from(("created_earlier", "created_earlier", "query_lag")),
+        st.sampled_from((1, 1, 1, 2)),
+        st.sampled_from((20.0, 29.0)),
+    )
+    pauses = st.builds(
+        Disturbance, st.just("pause"), st.integers(0, 1), st.sampled_from((40.0, 300.0)), where=st.just(NEXT)
+    )
+    first = st.builds(Plan, st.sampled_from((0.0, 0.005)))
+    second = st.builds(Plan, st.sampled_from((0.005, 2.0, 2.0)), pauses.map(lambda one: (one,)))
+    return st.builds(
+        Schedule,
+        st.tuples(first, second),
+        late.map(lambda one: (one,)),
+        st.just(()),
+        st.just(frozenset()),
+        st.integers(0, 7),
+    )
+
+
+def overtaken() -> st.SearchStrategy[Schedule]:
+    """Draw a client that has looked and creates only after the other one's last look, before its last push."""
+
+    def paused(where: tuple[str, str], number: int, seconds: float) -> tuple[Disturbance, ...]:
+        return (Disturbance("pause", number, seconds, where=where),)
+
+    return st.builds(
+        Schedule,
+        st.builds(
+            lambda number, begin, long: (
+                Plan(disturbances=paused(NEXT, number, long)),
+                Plan(begin, paused(CREATE, 0, 40.0)),
+            ),
+            st.sampled_from((0, 1, 1)),
+            st.sampled_from((0.005, 0.02)),
+            st.sampled_from((60.0, 300.0)),
+        ),
+        st.just(()),
+        st.just(()),
+        st.just(frozenset()),
+        st.integers(0, 7),
+    )
+
+
+def replaced() -> st.SearchStrategy[Schedule]:
+    """Draw a client of which a process stops, and goes on when a retry has begun or a user has given the task up."""
+    one = st.builds(
+        Disturbance,
+        st.sampled_from(("orphan", "mark")),
+        st.integers(0, 1),
+        st.sampled_from((1.0, 60.0, 300.0)),
+        st.booleans(),
+        st.sampled_from((PROCESS, NEXT, CREATE, READ)),
+    )
+    return st.builds(
+        Schedule,
+        st.lists(one, min_size=1, max_size=2).map(lambda all_of_them: (Plan(disturbances=tuple(all_of_them)),)),
+        st.just(()),
+        st.just(()),
+        st.just(frozenset()),
+        st.integers(0, 7),
+    )
+
+
+def meddled() -> st.SearchStrategy[Schedule]:
+    """Draw a single client, and a person who does something to its draft at the moment of one of its requests."""
+    meddling = st.builds(
+        Strike, st.sampled_from((PROCESS, READ, QUERY, NEXT)), st.sampled_from(PERSON), st.integers(1, 5), st.just(1.0)
+    )
+    return st.builds(
+        Schedule,
+        st.builds(Plan, st.just(0.0), st.just(()), st.sampled_from((0, 0, 1))).map(lambda plan: (plan,)),
+        st.lists(meddling, min_size=1, max_size=2).map(tuple),
+        st.just(()),
+        st.just(frozenset()),
+        st.integers(0, 7),
+    )
+
+
 def paged() -> st.SearchStrategy[Schedule]:
     """Draw clients whose queries have several pages, with rows that move and pages that are empty."""
     strike = st.builds(Strike, st.just(QUERY), st.sampled_from(("rows_move", *ASKING)), st.integers(1, 20))
@@ -241,11 +325,26 @@ def paged() -> st.SearchStrategy[Schedule]:
     )
 
 
+def moving() -> st.SearchStrategy[Schedule]:
+    """Draw clients of which one comes late, and rows that move while somebody reads page after page."""
+    numbers = st.sets(st.integers(8, 29), min_size=3, max_size=9)
+    return st.builds(
+        Schedule,
+        st.sampled_from((40.0, 300.0)).map(lambda third: (Plan(), Plan(0.005), Plan(third))),
+        numbers.map(lambda drawn: tuple(Strike(QUERY, "rows_move", number) for number in sorted(drawn))),
+        st.just(()),
+        st.just(frozenset({"small_pages"})),
+        st.integers(0, 7),
+    )
+
+
 def calm() -> st.SearchStrategy[Schedule]:
     """Draw a single client of an app whose rights are not split, with pushes whose answers are not what they seem."""
     seconds = st.sampled_from((1.0, 20.0, 200.0))
     after = [fault for fault in WIRE if fault not in ("late_duplicate", "stuck_in_proxy", "token_expired")]
-    strike = st.builds(Strike, st.just(NEXT), st.sampled_from((*after, *PUSHING[:-1])), st.integers(1, 4), seconds)
+    strike = st.builds(
+        Strike, st.just(NEXT), st.sampled_from((*after, *PUSHING[:-1])), st.sampled_from((1, 1, 1, 2, 2, 3, 4)), seconds
+    )
     return st.builds(
         Schedule,
         st.builds(Plan, st.just(0.0), st.just(()), st.sampled_from((0, 0, 1))).map(lambda plan: (plan,)),
