@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 
 from altinn.emulator import Emulator
 from altinn.exceptions import AltinnFilingError, AltinnInputError
-from altinn.operators import AltinnInstantiateOperator, AltinnPlanFilingOperator
+from altinn.operators import AltinnInstantiateOperator, AltinnPlanFilingOperator, AltinnUploadDataOperator
 from altinn.timetables import vat_terms
 from tests.system.conftest import Look, MemorySupervisor, RunTask
 
@@ -161,3 +162,23 @@ def test_a_wrong_rule_fails_before_anything_is_asked(
     assert outcome.state == "failed"
     assert said in str(outcome.error)
     assert look.journal() == []
+
+
+@pytest.mark.parametrize(("now", "state"), [("second", "success"), ("third", "failed")])
+def test_a_verifying_backfill_compares_what_was_delivered_in_a_draft_that_was_brought_up_to_date(
+    run_task: RunTask, connection: str, look: Look, tmp_path: Path, now: str, state: str
+) -> None:
+    """The draft keeps the hash of the documents that it was made with; what was delivered decides."""
+    paths = {name: tmp_path / name / "note.txt" for name in ("first", "second", "third")}
+    for name, path in paths.items():
+        path.parent.mkdir()
+        path.write_text(f"{name} version")
+    meant = {name: [{"data_type": "attachment", "path": str(path)}] for name, path in paths.items()}
+    filing: dict[str, Any] = {"app": "ttd/basic", "altinn_conn_id": connection}
+    make = AltinnInstantiateOperator(task_id="instantiate", period="2026-T4", documents=meant["first"], **filing)
+    draft = str(run_task(make).result)
+    upload = AltinnUploadDataOperator(task_id="upload", instance_id=draft, documents=meant["second"], **filing)
+    assert run_task(upload).state == "success"
+    look.submit(draft)
+    verify = plan(connection, on_backfill="verify_only", documents=meant[now])
+    assert run_task(verify, of_run=BACKFILL).state == state

@@ -110,7 +110,7 @@ class CompanyCalendar:
             return self._about(period, DIFFERING, "the authority lists the period as not delivered", instance)
         meant, stamped = self.expected.get(period.name), instance.stamps.get(HASH_STAMP)
         if state in (ACCEPTED, FILED) and meant and stamped and meant != stamped:
-            return self._about(period, DIFFERING, "filed with other documents than these", instance)
+            return self._about(period, DIFFERING, "its draft was made with other documents than these", instance)
         return self._about(period, state, reason, instance)
 
     def _verdict(self, instance: Instance) -> Flow[Outcome]:

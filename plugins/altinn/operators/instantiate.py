@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from altinn.authorities.period_readers import period_reader_of_app
-from altinn.documents import combined_sha256, documents_of
+from altinn.documents import documents_of
 from altinn.exceptions import (
     AltinnAnswerError,
     AltinnDiffersError,
@@ -21,15 +21,14 @@ from altinn.exceptions import (
     AltinnUnavailableError,
 )
 from altinn.operators.altinn_operator import AltinnOperator, AltinnPatientOperator, whole_number
+from altinn.operators.delivered_content import MeantDocuments
 from altinn.operators.preflight import check_documents, owner_kind
 from altinn.protocol.app_api import Part
-from altinn.protocol.closed_instance import ClosedInstance
-from altinn.protocol.filed_document import Document, form_types
+from altinn.protocol.filed_document import form_types
 from altinn.protocol.filing import Filed, Filing
 from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is_delivered, refuse_taken_stamps
 from altinn.protocol.identifiers import AppId, InstanceOwner
 from altinn.protocol.model import Instance
-from altinn.protocol.readback import FormReadBack
 from altinn.protocol.survivor import SurplusDrafts
 from altinn.protocol.wire import Call
 
@@ -136,15 +135,11 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
     def act(self, context: Context, living: LivingTry, waited: float) -> str:
         """Adopt or create, and return the instance id."""
         owner = chosen_owner(self)
-        documents = documents_of(self.documents) if self.documents else []
-        if documents and not self.content_sha256:
-            self.content_sha256 = combined_sha256(
-                [{"data_type": d.data_type, "file_name": d.file_name, "sha256": d.sha256} for d in documents]
-            )
+        meant = MeantDocuments.of(self.content_sha256, documents_of(self.documents) if self.documents else [])
         if self.prefill:
             instance_id = self._create_prefilled(owner)
         else:
-            filed = self._file(context, living, owner, documents)
+            filed = self._file(context, living, owner, meant)
             instance_id = filed.instance.id
             self._draft = instance_id if filed.created else None
             ti = context["ti"]
@@ -155,19 +150,19 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         self.show_instance(context, instance_id)
         return str(instance_id)
 
-    def _file(self, context: Context, living: LivingTry, owner: InstanceOwner, documents: Sequence[Document]) -> Filed:
+    def _file(self, context: Context, living: LivingTry, owner: InstanceOwner, meant: MeantDocuments) -> Filed:
         self._check_choices()
         app_id = AppId.parse(self.app)
         metadata = self.hook.metadata(self.app)
         refuse_taken_stamps(app_id, metadata)
-        whole, kind = bool(documents), owner_kind(owner)
-        check_documents(self.app, metadata, documents, whole=whole, report=self.report, owner=kind)
+        whole, kind = bool(meant.documents), owner_kind(owner)
+        check_documents(self.app, metadata, meant.documents, whole=whole, report=self.report, owner=kind)
         key = FilingKey.of(
             app_id, owner, str(self.period), self.kind, whole_number(self.correction_number, "correction_number")
         )
-        filed = self._filed(context, living, key)
+        filed = self._filed(context, living, key, meant)
         forms = form_types(metadata)
-        if is_delivered(filed.instance) and self._differs(filed, documents, forms):
+        if self._was_delivered_otherwise(filed, meant, forms):
             if self.on_changed != "correction" or key.correction:
                 raise AltinnDiffersError(
                     f"{filed.instance.id} was delivered for this period with other documents: nothing is filed. File "
@@ -175,8 +170,8 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
                     "ones are meant",
                     [str(filed.instance.id)],
                 )
-            return self._corrected(context, living, key, documents, forms)
-        if self._has_changed(filed) and not is_delivered(filed.instance):
+            return self._corrected(context, living, key, meant, forms)
+        if not filed.created and not is_delivered(filed.instance) and meant.differ_from_stamp(filed.instance):
             self.report("the documents have changed since the draft was made: it is brought up to date")
         return filed
 
@@ -193,10 +188,10 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
             if getattr(self, name) not in allowed:
                 raise AltinnInputError(f"{name} must be '{allowed[0]}' or '{allowed[1]}', not {getattr(self, name)!r}")
 
-    def _filed(self, context: Context, living: LivingTry, key: FilingKey) -> Filed:
+    def _filed(self, context: Context, living: LivingTry, key: FilingKey, meant: MeantDocuments) -> Filed:
         """Adopt or create under one key, and remember what was made."""
         notes = _Notes(context, key)
-        ledger = self.ledger_of(context, **key.as_json(), sha256=self.content_sha256 or "")
+        ledger = self.ledger_of(context, **key.as_json(), sha256=meant.sha256)
 
         def record(event: str, more: Mapping[str, Any]) -> None:
             ledger.record(event, more)
@@ -220,45 +215,30 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
             report=self.report,
             record=record,
         )
-        hints = {HASH_STAMP: self.content_sha256, APPROVAL_STAMP: self.approval}
+        hints = {HASH_STAMP: meant.sha256, APPROVAL_STAMP: self.approval}
         given = {name: value for name, value in hints.items() if value}
         return self.hook.run(filing.find_or_create(self.data_values or {}, given))
 
-    def _has_changed(self, filed: Filed) -> bool:
-        stamped = filed.instance.stamps.get(HASH_STAMP, "")
-        return bool(not filed.created and self.content_sha256 and stamped and stamped != self.content_sha256)
-
-    def _differs(self, filed: Filed, documents: Sequence[Document], forms: frozenset[str]) -> bool:
-        """Whether something else was delivered than the caller has now.
-
-        The stamp is of the documents that the draft was made with, and a draft is brought up to date in place; so
-        where it differs, what was delivered is looked at before anything is said.
-        """
-        if not self._has_changed(filed):
-            return False
-        if not documents:
-            return True
-        instance_id, app = filed.instance.id, self.hook.app(self.app)
-        read_back = FormReadBack(self.hook.session, app, instance_id, (), self.report)
-        closed = ClosedInstance(self.hook.session, app, instance_id, forms, read_back, self.report)
-        if not self.hook.run(closed.holds(documents, filed.instance)):
-            return True
-        self.report(f"{instance_id} was made with other documents, but these were delivered in it")
-        return False
+    def _was_delivered_otherwise(self, filed: Filed, meant: MeantDocuments, forms: frozenset[str]) -> bool:
+        return (
+            not filed.created
+            and is_delivered(filed.instance)
+            and meant.differ_from_delivered(filed.instance, self.hook, self.app, forms, self.report)
+        )
 
     def _corrected(
         self,
         context: Context,
         living: LivingTry,
         main: FilingKey,
-        documents: Sequence[Document],
+        meant: MeantDocuments,
         forms: frozenset[str],
     ) -> Filed:
         """File under the first correction number that has not been delivered with other documents."""
         for number in range(1, _MAX_CORRECTIONS + 1):
             key = dataclasses.replace(main, correction=number)
-            filed = self._filed(context, living, key)
-            if not (is_delivered(filed.instance) and self._differs(filed, documents, forms)):
+            filed = self._filed(context, living, key, meant)
+            if not self._was_delivered_otherwise(filed, meant, forms):
                 self.report(f"the documents have changed since the filing was delivered: correction {number}")
                 return filed
         raise AltinnFilingError(f"{main} has {_MAX_CORRECTIONS} corrections already: look at them in Altinn")

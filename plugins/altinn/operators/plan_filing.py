@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
 from altinn.authorities.period_readers import period_reader_of_app
+from altinn.documents import documents_of
 from altinn.exceptions import AltinnFilingError
 from altinn.operators.altinn_operator import AltinnOperator, whole_number
+from altinn.operators.delivered_content import MeantDocuments
+from altinn.protocol.filed_document import form_types
 from altinn.protocol.filing import Filed, Filing
-from altinn.protocol.filing_key import HASH_STAMP, FilingKey, is_delivered, refuse_taken_stamps
+from altinn.protocol.filing_key import FilingKey, is_delivered, refuse_taken_stamps
 from altinn.protocol.identifiers import AppId
 from altinn.runs import BACKFILL_LIMIT, FILE_MISSING, RunRules, resolve_period
 from altinn.runs.backfill_rules import refuse_long_backfill
@@ -38,7 +41,9 @@ class AltinnPlanFilingOperator(AltinnOperator):
     :param kind: "main", or "correction" together with `correction_number`.
     :param correction_number: 1, 2 … for corrections.
     :param organisation_number: the company that files; by default the connection's.
-    :param content_sha256: hash over the caller's source documents, to say whether what is delivered is the same.
+    :param content_sha256: as in AltinnInstantiateOperator, to say whether what is delivered is the same.
+    :param documents: as in AltinnInstantiateOperator; without them the hash of what the draft was made with decides,
+        and a draft that was brought up to date before its delivery seems to differ.
     :param dry_run: write nothing.
     :param on_backfill: "file_missing" or "verify_only".
     :param max_filings_per_backfill: how many periods one backfill may file; 0 for no limit.
@@ -53,6 +58,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
         "correction_number",
         "organisation_number",
         "content_sha256",
+        "documents",
         "is_dry_run",
         "on_backfill",
         "max_filings_per_backfill",
@@ -66,6 +72,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
         correction_number: int | str = 0,
         organisation_number: str | None = None,
         content_sha256: str | None = None,
+        documents: Sequence[Mapping[str, str]] | None = None,
         dry_run: bool | str = False,
         on_backfill: str = FILE_MISSING,
         max_filings_per_backfill: int | str = BACKFILL_LIMIT,
@@ -79,6 +86,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
         self.correction_number = correction_number
         self.organisation_number = organisation_number
         self.content_sha256 = content_sha256
+        self.documents = documents
         self.is_dry_run = dry_run  # BaseOperator has a method dry_run
         self.on_backfill = on_backfill
         self.max_filings_per_backfill = max_filings_per_backfill
@@ -157,5 +165,6 @@ class AltinnPlanFilingOperator(AltinnOperator):
         self.report(f"{key} is filed as {found.instance.id} ({found.instance.process.where})")
 
     def _differs(self, found: Filed) -> bool:
-        stamped = found.instance.stamps.get(HASH_STAMP, "")
-        return bool(self.content_sha256 and stamped and stamped != self.content_sha256)
+        meant = MeantDocuments.of(self.content_sha256, documents_of(self.documents) if self.documents else [])
+        forms = form_types(self.hook.metadata(self.app))
+        return meant.differ_from_delivered(found.instance, self.hook, self.app, forms, self.report)

@@ -1,0 +1,62 @@
+"""Tell whether what was delivered is what the caller means to file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from altinn.documents import combined_sha256
+from altinn.hooks.altinn_hook import AltinnHook
+from altinn.protocol.closed_instance import ClosedInstance
+from altinn.protocol.filed_document import Document
+from altinn.protocol.filing_key import HASH_STAMP
+from altinn.protocol.model import Instance
+from altinn.protocol.readback import FormReadBack
+
+
+@dataclass(frozen=True, slots=True)
+class MeantDocuments:
+    """What the caller means to file.
+
+    :param sha256: hash over the source documents; empty when nobody knows it.
+    :param documents: the documents themselves, where the caller gave them.
+    """
+
+    sha256: str
+    documents: Sequence[Document] = ()
+
+    @classmethod
+    def of(cls, content_sha256: str | None, documents: Sequence[Document]) -> MeantDocuments:
+        """Take the caller's hash, or make it from the documents."""
+        if content_sha256 or not documents:
+            return cls(content_sha256 or "", documents)
+        named = [{"data_type": d.data_type, "file_name": d.file_name, "sha256": d.sha256} for d in documents]
+        return cls(combined_sha256(named), documents)
+
+    def differ_from_stamp(self, instance: Instance) -> bool:
+        """Whether the instance was made with other documents. A draft may have been brought up to date since."""
+        stamped = instance.stamps.get(HASH_STAMP, "")
+        return bool(self.sha256 and stamped and stamped != self.sha256)
+
+    def differ_from_delivered(
+        self, instance: Instance, hook: AltinnHook, app: str, forms: frozenset[str], report: Callable[[str], None]
+    ) -> bool:
+        """Whether something else was delivered than is meant.
+
+        The stamp is of the documents that the draft was made with, and a draft is brought up to date in place; so
+        where it differs, what was delivered is looked at before anything is said. Without documents to compare, the
+        stamp alone decides.
+
+        :param forms: the app's form data types.
+        """
+        if not self.differ_from_stamp(instance):
+            return False
+        if not self.documents:
+            return True
+        api = hook.app(app)
+        read_back = FormReadBack(hook.session, api, instance.id, (), report)
+        closed = ClosedInstance(hook.session, api, instance.id, forms, read_back, report)
+        if not hook.run(closed.holds(self.documents, instance)):
+            return True
+        report(f"{instance.id} was made with other documents, but these were delivered in it")
+        return False
