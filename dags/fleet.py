@@ -24,6 +24,7 @@ from typing import Any
 from airflow.sdk import DAG, Param, get_current_context, task, task_group
 
 from altinn.operators import AltinnPlanFilingOperator, AltinnReconcileOperator
+from altinn.runs import is_true
 from altinn.runs.trigger_form import filing_params
 from altinn.taskgroups import altinn_filing
 from altinn.timetables import vat_terms
@@ -31,7 +32,8 @@ from altinn.timetables import vat_terms
 APP = "ttd/basic"
 DATA_TYPE = "model"
 AUTHORITY = {"accepted_when": "ended"}
-SCHEDULE = vat_terms(lead_days=5, automatic=os.environ.get("ALTINN_SCHEDULED_FILINGS", "true") == "true")
+AUTOMATIC = is_true(os.environ.get("ALTINN_SCHEDULED_FILINGS", "true"), "ALTINN_SCHEDULED_FILINGS")
+SCHEDULE = vat_terms(lead_days=5, automatic=AUTOMATIC)
 POOL = os.environ.get("ALTINN_FLEET_POOL", "default_pool")
 LABEL = "{{ ti.xcom_pull(task_ids='companies')[ti.map_index]['label'] }}"
 

@@ -41,6 +41,7 @@ from altinn.operators import (
     AltinnUploadDataOperator,
     AltinnValidateOperator,
 )
+from altinn.runs import is_true
 from altinn.runs.trigger_form import filing_params
 from altinn.sensors import AltinnFeedbackSensor, AltinnLoginSensor
 from altinn.timetables import vat_terms
@@ -52,7 +53,8 @@ SAMPLE = str(PROJECT / "include" / "samples" / "kompensasjon_mvamelding.xml")
 COVER_SHEET = "cover-sheet.pdf"
 FILES = os.environ.get("ALTINN_FILES", str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "altinn"))
 # The demo's Airflow sets this: it has no returns of its own to file on schedule.
-SCHEDULE = vat_terms(lead_days=5, automatic=os.environ.get("ALTINN_SCHEDULED_FILINGS", "true") == "true")
+AUTOMATIC = is_true(os.environ.get("ALTINN_SCHEDULED_FILINGS", "true"), "ALTINN_SCHEDULED_FILINGS")
+SCHEDULE = vat_terms(lead_days=5, automatic=AUTOMATIC)
 KINDS = ("term", "month", "quarter", "year")
 """What a run by hand may be about; the schedule is about terms."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pytest
 from airflow.dag_processing.dagbag import DagBag
 
-if TYPE_CHECKING:
-    import pytest
+from altinn.timetables.period_timetable import PeriodTimetable
 
 DAGS = Path(__file__).parents[2] / "dags"
 
@@ -34,3 +33,17 @@ def test_every_example_can_be_read() -> None:
     bag = DagBag(DAGS)
     assert bag.import_errors == {}
     assert {"vat_return", "fleet", "filing_calendar", "filing_watchdog"} <= set(bag.dags)
+
+
+@pytest.mark.parametrize("name", ["vat_return", "fleet"])
+def test_a_mistyped_setting_is_said_and_starts_nothing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    file = DAGS / f"{name}.py"
+    monkeypatch.setenv("ALTINN_SCHEDULED_FILINGS", "fales")
+    bag = DagBag(file)
+    assert bag.dags == {}
+    assert "ALTINN_SCHEDULED_FILINGS must be true or false, not 'fales'" in "".join(bag.import_errors.values())
+    for text, has_runs in (("False", False), ("true", True)):
+        monkeypatch.setenv("ALTINN_SCHEDULED_FILINGS", text)
+        (dag,) = DagBag(file).dags.values()
+        assert isinstance(dag.timetable, PeriodTimetable)
+        assert dag.timetable.automatic is has_runs

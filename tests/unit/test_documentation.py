@@ -46,3 +46,14 @@ def test_the_readme_shows_a_dag_and_a_picture() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert [example["file"] for example in EXAMPLE.finditer(text)] == ["docs/examples/first_filing.py"]
     assert (ROOT / "docs/vat_return_run.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_every_example_dag_and_its_settings_are_in_the_table() -> None:
+    files = sorted((ROOT / "dags").glob("*.py"))
+    table = (ROOT / "docs/example-dags.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    settings = {name for file in files for name in re.findall(r'environ\.get\("(\w+)"', file.read_text("utf-8"))}
+    assert set(rows) == {file.stem for file in files} | settings - {"AIRFLOW_HOME"}
+    for name in settings - {"AIRFLOW_HOME", "ALTINN_FILES"}:
+        (named,) = re.findall(rf"^\| `{name}` \| ([^|]*) \|", table, re.MULTILINE)
+        assert set(re.findall(r"`(\w+)`", named)) == {f.stem for f in files if f'"{name}"' in f.read_text("utf-8")}
