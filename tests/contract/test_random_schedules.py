@@ -48,6 +48,7 @@ SHOWN_BY = {
     "foreign instances stop the run": Schedule(strikes=(Strike(PROCESS, "person_files"),)),
     "fence of the living try": Schedule((Plan(disturbances=(Disturbance("orphan", 0, 60.0, where=PROCESS),)),)),
     "compare contents before each push": Schedule(strikes=(Strike(PROCESS, "person_edits"),)),
+    "read back what was delivered": Schedule(strikes=(Strike(PROCESS, "person_adds_file", 4),)),
     "name the action": Schedule((Plan(disturbances=pause(NEXT, 1, 40.0)),), (Strike(NEXT, "late_duplicate", 1, 5.0),)),
     "never repeat a push": Schedule(strikes=(Strike(NEXT, "answer_lost"),), regimes=frozenset({"rights_not_split"})),
 }

@@ -15,6 +15,7 @@ from altinn.protocol.instance_search import InstanceSearch
 from altinn.protocol.manifest import Manifest
 from altinn.protocol.model import Instance, Page
 from altinn.protocol.storage_api import Storage
+from altinn.protocol.submission import Submission
 from altinn.protocol.survivor import Survivor
 from altinn.protocol.timestamps import time_key
 from altinn.protocol.wire import Call, Flow
@@ -169,6 +170,7 @@ MUTANTS = (
     Mutant("foreign instances stop the run", (DOUBLED,), ((Filing, "_refuse_foreign", _no_foreign),)),
     Mutant("fence of the living try", (REPLACED,), ((clients, "fence_of", _open_fence),)),
     Mutant("compare contents before each push", (LOST,), ((Manifest, "check", _nothing),)),
+    Mutant("read back what was delivered", (LOST,), ((Submission, "_look_at_delivered", _nothing),)),
     Mutant("name the action", (UNASKED,), ((App, "next", _unnamed),)),
     Mutant("never repeat a push", (UNASKED,), ((App, "next", _repeated),)),
 )

@@ -313,6 +313,17 @@ class Look:
         for action in ("write", "confirm"):
             self.api("PUT", f"{base}/process/next", json={"action": action})
 
+    def advance_clock(self, seconds: float) -> None:
+        """Let the emulator's time go on; what its authorities do later then happens."""
+        clock = {"advance_seconds": seconds}
+        requests.post(f"{self.base_url}/_emulator/clock", json=clock, timeout=10).raise_for_status()
+
+    def decide(self, instance_id: str, outcome: str) -> None:
+        """Have the authority answer a filing that waits for it; one that has ended stays as it is."""
+        requests.post(
+            f"{self.base_url}/_emulator/instances/{instance_id}/decide", json={"outcome": outcome}, timeout=10
+        )
+
     def api(self, method: str, path: str, **more: Any) -> Response:
         """Call the emulator as LocalTest's person 1337, as somebody who uses another system would."""
         token = requests.get(f"{self.base_url}/Home/GetTestUserToken/1337", timeout=10).text

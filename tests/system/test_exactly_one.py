@@ -121,31 +121,40 @@ def test_somebody_who_filed_by_hand_meanwhile_stops_the_push(
     assert push(run_task, draft, documents=documents, on_foreign="ignore").state == "success"
 
 
+@pytest.mark.parametrize("app", ["ttd/basic", "ttd/basic-feedback"])
+@pytest.mark.parametrize("theirs", ["attachment", "notes"])
 def test_a_push_that_delivers_something_else_is_red(
     run_task: RunTask,
-    draft: dict[str, Any],
     proxied: str,
     proxy: AltinnProxy,
     emulator: Emulator,
     look: Look,
     tmp_path: Path,
+    app: str,
+    theirs: str,
 ) -> None:
-    """Somebody adds an attachment between the last look and the push: where rights are not split, that is open."""
-    emulator.faults.order([{"fault": "rights_not_split", "path": "/ttd/basic/"}])
+    """Somebody adds a file between the last look and the push: where rights are not split, that is open."""
+    emulator.faults.order([{"fault": "rights_not_split", "path": f"/{app}/"}])
+    draft = {"app": app, "instance_id": create(run_task, app=app).result}
     path = tmp_path / "note.txt"
     path.write_bytes(b"ours")
     put = run_task(AltinnUploadDataOperator(task_id="upload", data_type="attachment", path=str(path), **draft))
     assert push(run_task, draft, documents=put.result).state == "success"
-    address = f"/ttd/basic/instances/{draft['instance_id']}/data/attachment"
+    address = f"/{app}/instances/{draft['instance_id']}/data/{theirs}"
     headers = {"Content-Type": "text/plain", "Content-Disposition": "attachment; filename=more.txt"}
     proxy.before("PUT", NEXT, lambda: look.api("POST", address, data=b"theirs", headers=headers))
     confirmed = push(run_task, draft, "confirmation", documents=put.result)
     assert confirmed.state == "failed"
     assert isinstance(confirmed.error, AltinnDiffersError)
     assert "is delivered, and differs from what was meant" in str(confirmed.error)
+    assert "more.txt" in str(confirmed.error)
     assert len(look.filings()) == 1
+    look.decide(draft["instance_id"], "accepted")
     again = push(run_task, draft, "confirmation", documents=put.result)
     assert isinstance(again.error, AltinnDiffersError)
+    assert look.instance(draft["instance_id"])["process"]["ended"]
+    ignoring = push(run_task, draft, "confirmation", documents=put.result, ignored_types=[theirs])
+    assert ignoring.state == "success"
 
 
 def test_a_task_that_the_app_has_lost_is_not_pushed_over(

@@ -38,11 +38,6 @@ def filed(emulator: Emulator, connect: Connect) -> dict[str, Any]:
     return {"app": APP, "instance_id": instance_id, "altinn_conn_id": connect(emulator.base_url, **SOPHIE)}
 
 
-def advance(look: Look, seconds: float) -> None:
-    clock = {"advance_seconds": seconds}
-    requests.post(f"{look.base_url}/_emulator/clock", json=clock, timeout=10).raise_for_status()
-
-
 def test_the_app_s_feedback_status_ends_the_wait(
     run_task: RunTask, filed: dict[str, Any], look: Look, tmp_path: Path
 ) -> None:
@@ -51,7 +46,7 @@ def test_the_app_s_feedback_status_ends_the_wait(
     assert waiting.state == "deferred"
     assert look.requests("GET", "/feedback/status") == []
 
-    advance(look, DELAY)
+    look.advance_clock(DELAY)
     instance = look.instance(filed["instance_id"])
     assert instance["process"]["currentTask"]["altinnTaskType"] == "feedback"
     assert run_task(sensor).state == "success"
@@ -68,7 +63,7 @@ def test_the_app_s_feedback_status_ends_the_wait(
 
 def test_the_trigger_asks_it_too(run_task: RunTask, filed: dict[str, Any], look: Look) -> None:
     waiting = run_task(AltinnFeedbackSensor(task_id="wait", authority="skatteetaten_vat", **filed))
-    advance(look, DELAY)
+    look.advance_clock(DELAY)
     carried = waiting.message.trigger_kwargs
     arguments = {**carried, "deadline": time.time() + 30, "poll_interval": 0.01, "max_poll_interval": 0.02}
 

@@ -16,6 +16,7 @@ from altinn.protocol.model import DataElement, Instance, Process
 from altinn.protocol.readback import read_kept_form, sha256_of
 from altinn.protocol.session import Session
 from altinn.protocol.storage_api import Storage
+from altinn.protocol.timestamps import time_key
 from altinn.protocol.wire import Flow
 
 _APPS_OWN_PDF = "ref-data-as-pdf"
@@ -84,9 +85,11 @@ class Manifest:
         instance = yield from self.session.perform(self.storage.get_instance(self.instance_id))
         yield from self.check_seen(instance)
 
-    def check_seen(self, instance: Instance) -> Flow[None]:
+    def check_seen(self, instance: Instance, delivered_at: str = "") -> Flow[None]:
         """Do the same with the instance as it has just been read: after a push nothing is written any more.
 
+        :param delivered_at: when the push was that delivered it, by Altinn's clock: what somebody added before that
+            was filed with the rest.
         :raises AltinnUnexpectedStateError: the instance has been deleted.
         :raises AltinnDiffersError: an element is missing, differs, or was added by somebody else.
         """
@@ -101,6 +104,8 @@ class Manifest:
         metadata = yield from self._types()
         forms = form_types(metadata)
         self._compare_lists(instance, self._watched(instance, metadata, forms))
+        if delivered_at:
+            self._compare_added(instance, self._addable(metadata, forms), time_key(delivered_at))
         by_id = {element.id: element for element in instance.elements}
         for expected in self.expected:
             if expected.data_type not in forms:
@@ -117,14 +122,22 @@ class Manifest:
     def _watched(self, instance: Instance, metadata: Mapping[str, Any], forms: frozenset[str]) -> frozenset[str]:
         """Return the data types in which nothing may lie but what was uploaded.
 
-        A file of any type that a sender may add to is filed with the rest. The app makes forms and its own PDF by
-        itself, and once the instance is delivered the authority adds what it likes; there only uploaded types count.
+        Once the instance is delivered the authority adds what it likes; there only uploaded types count.
         """
-        uploaded = frozenset(e.data_type for e in self.expected)
+        types = self._addable(metadata, forms)
+        return types & self._uploaded if is_delivered(instance) else types
+
+    def _addable(self, metadata: Mapping[str, Any], forms: frozenset[str]) -> frozenset[str]:
+        """Return the data types whose elements are filed with ours: those that a sender may add to.
+
+        The app makes forms and its own PDF by itself.
+        """
         types = _uploadable(metadata) - frozenset(self.ignored_types)
-        if is_delivered(instance):
-            return types & uploaded
-        return types - (forms - uploaded) - {_APPS_OWN_PDF}
+        return types - (forms - self._uploaded) - {_APPS_OWN_PDF}
+
+    @property
+    def _uploaded(self) -> frozenset[str]:
+        return frozenset(e.data_type for e in self.expected)
 
     def _compare_lists(self, instance: Instance, types: frozenset[str]) -> None:
         present = {e.id: e for e in instance.elements}
@@ -139,6 +152,20 @@ class Manifest:
             raise AltinnDiffersError(
                 f"{self.instance_id} does not hold what was uploaded ({'; '.join(parts)}): nothing was pushed. Run the "
                 "upload task again, or remove what does not belong",
+                [str(self.instance_id)],
+            )
+
+    def _compare_added(self, instance: Instance, types: frozenset[str], delivered_at: tuple[str, str]) -> None:
+        """Refuse what was added between the last look and the push; what came later is the app's or the authority's."""
+        wanted = {e.element_id for e in self.expected}
+        added = [
+            f"{e.data_type} {e.file_name}"
+            for e in instance.elements
+            if e.id not in wanted and e.data_type in types and time_key(e.created) < delivered_at
+        ]
+        if added:
+            raise AltinnDiffersError(
+                f"{self.instance_id} was delivered with what somebody else had added right before: {', '.join(added)}",
                 [str(self.instance_id)],
             )
 

@@ -79,6 +79,7 @@ class Process:
 
     :param task_id: the current task's element id, empty before the start and after the end.
     :param task_type: "data", "confirmation", "feedback", "signing" …
+    :param task_started: when the current task began; empty when the answer does not say.
     :param flow: grows by one with every transition; the best version number a client has. 0 when unknown.
     :param actions: what the caller may do in the current task; only a fresh GET process tells, else None.
     :param task_ids: every task of the process, where the answer lists them.
@@ -97,6 +98,7 @@ class Process:
     task_ids: tuple[str, ...] = ()
     workflow: str = ""
     task_types: tuple[str, ...] = ()
+    task_started: str = ""
 
     @property
     def is_ended(self) -> bool:
@@ -130,6 +132,7 @@ class Process:
             task_ids=tuple(_text(as_object(item, "process task").get("elementId")) for item in tasks),
             workflow=_text(workflow.get("status")),
             task_types=tuple(_text(as_object(item, "process task").get("altinnTaskType")) for item in tasks),
+            task_started=_text(task.get("started")),
         )
 
 

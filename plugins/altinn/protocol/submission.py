@@ -18,6 +18,7 @@ from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is
 from altinn.protocol.manifest import Manifest
 from altinn.protocol.model import Instance, Process
 from altinn.protocol.survivor import LockedLook, SurplusDrafts, Survivor
+from altinn.protocol.timestamps import time_key
 from altinn.protocol.wire import Flow
 
 
@@ -52,7 +53,7 @@ class Submission:
         self.record("looked", {**described(instance), "where": instance.process.where})
         advanced = yield from self._bound().run()
         if advanced.process.is_ended or advanced.process.task_type == "feedback":
-            yield from self._look_at_delivered()
+            yield from self._look_at_delivered((yield from self._delivered_at(advanced.process)))
         return advanced
 
     def _bound(self) -> Advance:
@@ -76,7 +77,18 @@ class Submission:
             )
         yield from survivor.check(instance)
 
-    def _look_at_delivered(self) -> Flow[None]:
+    def _delivered_at(self, process: Process) -> Flow[str]:
+        """Return when the push was that delivered, by Altinn's clock; empty when Altinn does not say."""
+        if process.task_type == "feedback":
+            return process.task_started
+        types = dict(zip(process.task_ids, process.task_types, strict=False))
+        if "feedback" not in types.values():
+            return process.ended
+        history = yield from self.advance.session.perform(self.advance.app.history(self.advance.instance_id))
+        begun = [event.started or event.occurred for event in history if types.get(event.element_id) == "feedback"]
+        return min(filter(None, begun), key=time_key, default="")
+
+    def _look_at_delivered(self, delivered_at: str) -> Flow[None]:
         """Read back what was delivered; red when it is not what was meant. Then mark the drafts that are left over."""
         survivor = self.survivor
         try:
@@ -91,7 +103,7 @@ class Submission:
             self.report(f"{instance.id} is delivered, and has been deleted since: it cannot be read back")
             return
         try:
-            yield from self.manifest.check_seen(instance)
+            yield from self.manifest.check_seen(instance, delivered_at)
         except AltinnDiffersError as exc:
             self.record("delivered, differs", described(instance))
             raise AltinnDiffersError(
