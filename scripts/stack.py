@@ -61,9 +61,9 @@ class Stack:
         dags: Path = PROJECT / "dags",
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        self.folder, self.console, self._dags = folder, console, dags
+        self.folder, self.console, self.dags = folder, console, dags
         self._settings = {f"AIRFLOW__{name}": value for name, value in (settings or {}).items()}
-        self._environment: Mapping[str, str] = {}
+        self.environment: Mapping[str, str] = {}
         self._components: list[Component] = []
         self._mode = DEMO
 
@@ -97,13 +97,13 @@ class Stack:
         environment = airflow_environment(
             base,
             home=self.folder.airflow_home,
-            dags=self._dags,
+            dags=self.dags,
             files=self.folder.files,
             port=ports["airflow"],
             secrets=secrets,
         )
         environment |= self._settings
-        self._environment = environment
+        self.environment = environment
         migration = self._migrate(environment)
         identity = demo_identity(self.folder, f"http://{LOOPBACK}:{ports['airflow']}")
         self._launch("emulator", self._emulator_command(ports["emulator"], identity), base)
@@ -169,7 +169,7 @@ class Stack:
         return found
 
     def _launch_service(self, name: str) -> None:
-        self._launch(name, [str(_BINARIES / "airflow"), name, *_SERVICES[name]], self._environment)
+        self._launch(name, [str(_BINARIES / "airflow"), name, *_SERVICES[name]], self.environment)
 
     def stop(self) -> bool:
         """Stop everything that is known to run, and forget it.

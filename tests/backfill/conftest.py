@@ -115,6 +115,13 @@ class Installation:
         run_id = str(self.airflow.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"])
         return self.await_run(dag_id, run_id)
 
+    def clear_run(self, dag_id: str, first_day: date) -> None:
+        """Clear every task of the run about the period that begins on a day, and wait for its end."""
+        found = self.airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
+        (run_id,) = [str(run["dag_run_id"]) for run in found if (run["logical_date"] or "")[:10] == str(first_day)]
+        self.airflow.call("POST", f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/clear", {"dry_run": False})
+        self.await_run(dag_id, run_id)
+
     def await_run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """Wait for a run's end and return it."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
 from tests.fuzz.clients import FilingRun, PlainRun
 from tests.fuzz.judge import Verdict
@@ -59,10 +60,16 @@ class Found(BaseException):
     """Ends the drawing: a schedule has shown what was looked for."""
 
 
-def draw(count: int, number: int, take: Callable[[Schedule], None]) -> None:
+def draw(
+    count: int,
+    number: int,
+    take: Callable[[Schedule], None],
+    drawn: Callable[[], st.SearchStrategy[Schedule]] = schedules,
+) -> None:
     """Draw schedules and give them away, until somebody raises.
 
     :param number: the seed; the same one draws the same schedules.
+    :param drawn: how they are drawn.
     """
 
     @seed(number)
@@ -74,7 +81,7 @@ def draw(count: int, number: int, take: Callable[[Schedule], None]) -> None:
         suppress_health_check=list(HealthCheck),
         report_multiple_bugs=False,
     )
-    @given(schedules())
+    @given(drawn())
     def each(schedule: Schedule) -> None:
         take(schedule)
 
@@ -125,6 +132,8 @@ class Hunt:
 def hunt(index: int, count: int, number: int) -> Hunt:
     """Look for a schedule in which a mutant does what it must not.
 
+    Half of the schedules are drawn as all others are, half of them where its rule is hard pressed.
+
     :param index: of the mutant in MUTANTS.
     """
     mutant, simulation, tried = MUTANTS[index], Simulation(), 0
@@ -149,7 +158,7 @@ def hunt(index: int, count: int, number: int) -> Hunt:
             raise Found
 
     try:
-        draw(count, number, take)
+        draw(count, number, take, lambda: st.one_of(schedules(), mutant.pressed()))
     except Found:
         schedule, kind = found[0]
         smallest = minimal(schedule, lambda other: not other.outside and only_the_mutant(other) == kind)

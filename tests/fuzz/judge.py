@@ -153,7 +153,8 @@ def _content(received: list[Case], notes: list[Note], wanted: list[tuple[str, st
         if case.by != SENDER or case.content == wanted:
             continue
         compared = max((n.compared for n in _pushes(case, notes)), default=0.0)
-        if any(at < compared for at in case.touched) or not case.touched:
+        # What a person does between the last comparison and the push, no client can prevent; it has to be red.
+        if not any(at >= compared for at in case.touched):
             yield Violation(LOST, f"{case.guid} was filed with other bytes than were meant, for all to see")
 
 

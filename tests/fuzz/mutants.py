@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from altinn.protocol import filing, filing_key, survivor
 from altinn.protocol.app_api import App
@@ -22,6 +22,21 @@ from altinn.protocol.wire import Call, Flow
 from tests.fuzz import clients
 from tests.fuzz.clients import FilingRun
 from tests.fuzz.judge import DELETED, DOUBLED, LOST, NEEDLESS, REPLACED, UNASKED
+from tests.fuzz.schedules import (
+    Schedule,
+    calm,
+    meddled,
+    moving,
+    overtaken,
+    paged,
+    replaced,
+    schedules,
+    unfinished,
+    unseen,
+)
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
 
 Swap = tuple[Any, str, Any]
 
@@ -33,11 +48,13 @@ class Mutant:
     :param rule: in the words of the architecture.
     :param kinds: the violations that it is to be known by.
     :param swaps: owner, attribute, what it is instead.
+    :param pressed: draws schedules in which the rule is what matters.
     """
 
     rule: str
     kinds: tuple[str, ...]
     swaps: tuple[Swap, ...]
+    pressed: Callable[[], SearchStrategy[Schedule]] = schedules
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
@@ -142,35 +159,38 @@ MUTANTS = (
         (DOUBLED,),
         ((Filing, "_look_after", _no_look_after), (Survivor, "check", _nothing)),
     ),
-    Mutant("look before each push", (DOUBLED,), ((Survivor, "check", _nothing),)),
-    Mutant("every page of the query", (DOUBLED, NEEDLESS), ((InstanceSearch, "_scan_once", _first_page),)),
+    Mutant("look before each push", (DOUBLED,), ((Survivor, "check", _nothing),), meddled),
+    Mutant("every page of the query", (DOUBLED, NEEDLESS), ((InstanceSearch, "_scan_once", _first_page),), paged),
     Mutant(
         "two equal scans, oldest change first",
         (DOUBLED, NEEDLESS),
         ((InstanceSearch, "_scan", _one_scan), (Storage, "query", _newest_first)),
+        moving,
     ),
-    Mutant("settle before the first push", (DOUBLED,), ((FilingRun, "settle", 0.0),)),
+    Mutant("settle before the first push", (DOUBLED,), ((FilingRun, "settle", 0.0),), unseen),
     Mutant(
         "the oldest survives (here: the smallest id)",
         (DOUBLED,),
         tuple((module, "drafts_of", _drafts_by_id) for module in _SORTED),
+        overtaken,
     ),
     Mutant(
         "the oldest survives (here: the youngest)",
         (DOUBLED,),
         tuple((module, "drafts_of", _drafts_youngest_first) for module in _SORTED),
+        overtaken,
     ),
     Mutant(
         "something delivered wins",
         (DOUBLED,),
         ((filing, "the_delivered", lambda _: None), (filing_key, "the_delivered", lambda _: None)),
     ),
-    Mutant("adopt only finished creations", (LOST,), ((Creation, "is_finished", _finished),)),
+    Mutant("adopt only finished creations", (LOST,), ((Creation, "is_finished", _finished),), unfinished),
     Mutant("never hard-delete", (DELETED,), ((Filing, "_look_after", _delete_surplus),)),
-    Mutant("foreign instances stop the run", (DOUBLED,), ((Filing, "_refuse_foreign", _no_foreign),)),
-    Mutant("fence of the living try", (REPLACED,), ((clients, "fence_of", _open_fence),)),
-    Mutant("compare contents before each push", (LOST,), ((Manifest, "check", _nothing),)),
-    Mutant("read back what was delivered", (LOST,), ((Submission, "_look_at_delivered", _nothing),)),
-    Mutant("name the action", (UNASKED,), ((App, "next", _unnamed),)),
-    Mutant("never repeat a push", (UNASKED,), ((App, "next", _repeated),)),
+    Mutant("foreign instances stop the run", (DOUBLED,), ((Filing, "_refuse_foreign", _no_foreign),), meddled),
+    Mutant("fence of the living try", (REPLACED,), ((clients, "fence_of", _open_fence),), replaced),
+    Mutant("compare contents before each push", (LOST,), ((Manifest, "check", _nothing),), meddled),
+    Mutant("read back what was delivered", (LOST,), ((Submission, "_look_at_delivered", _nothing),), meddled),
+    Mutant("name the action", (UNASKED,), ((App, "next", _unnamed),), calm),
+    Mutant("never repeat a push", (UNASKED,), ((App, "next", _repeated),), calm),
 )

@@ -181,7 +181,7 @@ def plans() -> st.SearchStrategy[Plan]:
 
 def schedules() -> st.SearchStrategy[Schedule]:
     """Draw a schedule: half of them of anything, half of them where the rules are known to be hard pressed."""
-    pressed = (contested(), overtaken(), unseen(), replaced(), meddled(), paged(), moving(), calm())
+    pressed = (contested(), overtaken(), unseen(), unfinished(), replaced(), meddled(), paged(), moving(), calm())
     return st.one_of(*(anything() for _ in pressed), *pressed)
 
 
@@ -251,6 +251,26 @@ def unseen() -> st.SearchStrategy[Schedule]:
     )
 
 
+def unfinished() -> st.SearchStrategy[Schedule]:
+    """Draw clients that come while the first creation is still under way, or breaks off and cleans up after itself."""
+    strike = st.builds(
+        Strike,
+        st.just(CREATE),
+        st.sampled_from(("creation_cleanup", "creation_cleanup", "creation_slow")),
+        st.just(1),
+        st.sampled_from((20.0, 120.0, 700.0, 700.0)),
+    )
+    starts = st.lists(st.sampled_from((0.005, 2.0, 25.0, 40.0)), max_size=2)
+    return st.builds(
+        Schedule,
+        starts.map(lambda others: (Plan(), *(Plan(start) for start in others))),
+        strike.map(lambda one: (one,)),
+        st.just(()),
+        st.just(frozenset()),
+        st.integers(0, 7),
+    )
+
+
 def overtaken() -> st.SearchStrategy[Schedule]:
     """Draw a client that has looked and creates only after the other one's last look, before its last push."""
 
@@ -297,9 +317,8 @@ def replaced() -> st.SearchStrategy[Schedule]:
 
 def meddled() -> st.SearchStrategy[Schedule]:
     """Draw a single client, and a person who does something to its draft at the moment of one of its requests."""
-    meddling = st.builds(
-        Strike, st.sampled_from((PROCESS, READ, QUERY, NEXT)), st.sampled_from(PERSON), st.integers(1, 5), st.just(1.0)
-    )
+    places, numbers = st.sampled_from((PROCESS, PROCESS, READ, QUERY, NEXT)), st.sampled_from((1, 2, 2, 3, 4, 4, 5))
+    meddling = st.builds(Strike, places, st.sampled_from(PERSON), numbers, st.just(1.0))
     return st.builds(
         Schedule,
         st.builds(Plan, st.just(0.0), st.just(()), st.sampled_from((0, 0, 1))).map(lambda plan: (plan,)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -113,6 +114,15 @@ class RealAirflow:
         """Answer an approval as the administrator."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
         self.api.service.call("PATCH", path, {"chosen_options": [option], "params_input": {}})
+
+    def command(self, *arguments: str) -> str:
+        """Run Airflow's command line on the same installation and return what it prints."""
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", *arguments],
+            env=dict(self.stack.environment), capture_output=True, text=True, check=False, timeout=LIMIT,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def clear(self, dag_id: str, run_id: str, *task_ids: str) -> None:
         """Clear these tasks alone, as the button does."""
