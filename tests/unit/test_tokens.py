@@ -153,6 +153,11 @@ REFUSALS = {
     "audience": ("invalid_grant", "Invalid JWT claim aud.", "the connection's environment and the client's"),
     "any": ("invalid_grant", "no", "check in this order"),
     "scope": ("invalid_scope", "The client has no access to altinn:instances.write", "scope altinn:instances.write:"),
+    "user scope": (
+        "invalid_scope",
+        "Token request contains scopes with integration types only allowed for user login, openid",
+        "log in with auth_mode idporten",
+    ),
     "scopes": ("invalid_scope", "no", "one of the scopes altinn:instances.read altinn:instances.write"),
     "client": ("invalid_client", "no", "client 'client-1' is not known"),
     "system user": (

@@ -130,6 +130,11 @@ def _system_user_hint(settings: Settings) -> str:
 
 
 def _scope_hint(problem: Problem, settings: Settings) -> str:
+    if "user login" in problem.detail.lower():
+        return (
+            "a scope of the connection is for the login of a person, and no organisation gets it from Maskinporten: "
+            "take it out of the scopes, or log in with auth_mode idporten"
+        )
     named = [scope for scope in settings.scopes if scope in problem.detail]
     which = f"scope {named[0]}" if len(named) == 1 else f"one of the scopes {' '.join(settings.scopes)}"
     return (

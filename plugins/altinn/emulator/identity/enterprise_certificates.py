@@ -50,11 +50,11 @@ def key_of_chain(chain: object, *, authority: str, org_number: str, now: float) 
 
 def _parsed(chain: object) -> list[x509.Certificate]:
     if not isinstance(chain, list) or not chain or not all(isinstance(part, str) for part in chain):
-        raise ChainRefusal("Invalid JWT header x5c.")
+        raise ChainRefusal("Failed to extract certificate from jwt.")
     try:
         return [x509.load_der_x509_certificate(base64.b64decode(part, validate=True)) for part in chain]
     except (ValueError, binascii.Error) as exc:
-        raise ChainRefusal("Invalid JWT header x5c.") from exc
+        raise ChainRefusal("Failed to extract certificate from jwt.") from exc
 
 
 def _numbers(certificate: x509.Certificate) -> set[str]:

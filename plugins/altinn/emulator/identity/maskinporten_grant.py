@@ -18,6 +18,8 @@ GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 KNOWN_CLAIMS = frozenset(
     {"aud", "iss", "sub", "iat", "exp", "jti", "scope", "resource", "pid", "consumer_org", "authorization_details"}
 )
+USER_SCOPES = frozenset({"openid", "profile"})
+"""Scopes of a person's login, which no organisation gets."""
 RULES = Rules("invalid_grant", 400, KNOWN_CLAIMS, "Invalid assertion. Client authentication failed.")
 DETAIL_FIELDS = frozenset({"type", "systemuser_org", "externalRef"})
 
@@ -113,6 +115,10 @@ def _refuse_delegation(client: Client, claims: Mapping[str, object]) -> None:
 def _granted_scopes(client: Client, claims: Mapping[str, object]) -> list[str]:
     asked = claims.get("scope")
     scopes = asked.split() if isinstance(asked, str) else []
+    for_persons = [scope for scope in scopes if scope in USER_SCOPES]
+    if for_persons:
+        text = "Token request contains scopes with integration types only allowed for user login"
+        raise OAuthRefusal("invalid_scope", f"{text}, {' '.join(for_persons)}", code="MP-200")
     refused = [scope for scope in scopes if scope not in client.scopes]
     if refused or not scopes:
         named = " ".join(refused) or "none given"
