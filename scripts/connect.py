@@ -18,8 +18,11 @@ from scripts.failure import CommandError
 from scripts.rest import Service
 from scripts.run_folder import RunFolder
 
-VARIABLES = ("ALTINN_SHARED", "AIRFLOW_URL", "EMULATOR_URL", "AIRFLOW_USER", "AIRFLOW_PASSWORD")
-"""What must be in the environment: the shared folder, both addresses, and an administrator's login."""
+VARIABLES = (
+    "ALTINN_SHARED", "AIRFLOW_URL", "AIRFLOW_BROWSER_URL", "EMULATOR_URL", "AIRFLOW_USER", "AIRFLOW_PASSWORD"
+)  # fmt: skip
+"""What must be in the environment: the shared folder, the addresses (Airflow's twice: from here and from a browser),
+and an administrator's login."""
 
 
 def connect(environment: Mapping[str, str]) -> list[str]:
@@ -32,9 +35,10 @@ def connect(environment: Mapping[str, str]) -> list[str]:
         raise CommandError(f"not set: {', '.join(missing)}")
     folder = RunFolder(Path(environment["ALTINN_SHARED"]))
     folder.prepare()
-    identity = demo_identity(folder)
+    airflow = environment["AIRFLOW_BROWSER_URL"]
+    identity = demo_identity(folder, airflow)
     emulator = Service("the Altinn emulator", environment["EMULATOR_URL"])
-    emulator.call("POST", "/_emulator/clients", registrations(identity.system, identity.person))
+    emulator.call("POST", "/_emulator/clients", registrations(identity.system, identity.person, airflow))
     log_in_person(emulator, identity)
     api = AirflowApi(Service("Airflow", environment["AIRFLOW_URL"]))
     api.log_in(environment["AIRFLOW_USER"], environment["AIRFLOW_PASSWORD"])

@@ -10,6 +10,7 @@ import json
 import re
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -68,6 +69,17 @@ def test_all_of_airflow_and_its_helpers_are_there() -> None:
         "altinn-emulator",
         "altinn-connections",
     }
+
+
+def test_the_browser_and_the_containers_find_the_emulator_and_airflow_at_the_same_addresses() -> None:
+    emulator = urlsplit(environment("altinn-connections")["EMULATOR_URL"])
+    assert emulator.hostname
+    assert emulator.hostname in SERVICES["altinn-emulator"]["networks"]["default"]["aliases"]
+    assert emulator.hostname.endswith(".localhost")  # browsers take such names for this machine (RFC 6761)
+    assert f"127.0.0.1:{emulator.port}:{emulator.port}" in SERVICES["altinn-emulator"]["ports"]
+    airflow = environment("altinn-connections")["AIRFLOW_BROWSER_URL"]
+    assert airflow == environment("airflow-api-server")["AIRFLOW__API__BASE_URL"]
+    assert f"127.0.0.1:{urlsplit(airflow).port}:8080" in SERVICES["airflow-api-server"]["ports"]
 
 
 def test_what_it_requires_is_exactly_what_the_script_writes() -> None:
