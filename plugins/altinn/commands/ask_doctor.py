@@ -23,20 +23,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, out: TextIO) -> int:
     """Examine, print one line for each link, and return 0 (nothing failed), 1 (something did) or 2 (not started)."""
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
     from altinn.doctor.examination import Question
     from altinn.doctor.findings import as_json, as_text, nothing_failed
     from altinn.hooks.altinn_hook import AltinnHook
 
     if options.try_draft and not options.app:
         return cannot("--try-draft needs --app")
-    try:
-        question = Question(options.app, options.org_number, options.try_draft)
-        hook = AltinnHook(options.conn_id)
-        hook.get_connection(options.conn_id)
-        findings = hook.examine(question)
-    except AirflowNotFoundException:
-        return cannot(f"there is no connection {options.conn_id!r} in this Airflow")
+    question = Question(options.app, options.org_number, options.try_draft)
+    hook = AltinnHook(options.conn_id)
+    hook.require_connection()
+    findings = hook.examine(question)
     out.write((as_json(options.conn_id, findings) if options.json else as_text(findings)) + "\n")
     return OK if nothing_failed(findings) else NOT_OK

@@ -35,17 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, out: TextIO) -> int:
     """Log in and return 0 (done), 1 (refused, or kept but not taken by Altinn) or 2 (could not be started)."""
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
     from altinn.exceptions import AltinnError, AltinnLoginRefusedError, AltinnTimeoutError
     from altinn.hooks.altinn_hook import AltinnHook
 
     hook = AltinnHook(options.conn_id)
-    try:
-        hook.get_connection(options.conn_id)
-        login, place = hook.person_login()
-    except AirflowNotFoundException:
-        return cannot(f"there is no connection {options.conn_id!r} in this Airflow")
+    login, place = hook.person_login()
     place.check()
     if hook.settings.environment.is_production and not options.redirect_uri:
         return cannot(

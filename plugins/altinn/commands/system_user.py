@@ -43,8 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, out: TextIO) -> int:
     """Do it and return 0 (there is a system user), 1 (there is none yet) or 2 (could not be asked)."""
-    from airflow.sdk.exceptions import AirflowNotFoundException
-
     from altinn.hooks.altinn_hook import AltinnHook
     from altinn.protocol.system_user_api import SystemUsers
 
@@ -52,12 +50,7 @@ def run(options: argparse.Namespace, out: TextIO) -> int:
         return cannot(f"system-user {options.action} needs --org-number")
     if options.action == "request" and not (options.right or options.access_package):
         return cannot("system-user request needs --right or --access-package: what the system user may do")
-    try:
-        named = AltinnHook(options.conn_id)
-        named.get_connection(options.conn_id)
-        hook = named.as_vendor()
-    except AirflowNotFoundException:
-        return cannot(f"there is no connection {options.conn_id!r} in this Airflow")
+    hook = AltinnHook(options.conn_id).as_vendor()
     api = SystemUsers(hook.settings.environment.platform_url)
     actions: dict[str, Callable[[argparse.Namespace, AltinnHook, SystemUsers, TextIO], int]] = {
         "request": _request,

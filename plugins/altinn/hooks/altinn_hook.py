@@ -80,17 +80,24 @@ class AltinnHook(BaseHook):
 
         :raises AltinnConfigurationError: a field is wrong; the text says which and what to write.
         """
-        from airflow.sdk.exceptions import AirflowNotFoundException
-
-        try:
-            connection = self.get_connection(self.altinn_conn_id)
-        except AirflowNotFoundException as exc:
-            raise self._no_connection() from exc
+        connection = self.require_connection()
         settings = self._settings_of(connection, connection.extra_dejson)
         _mask(settings.secrets)
         for warning in settings.warnings():
             self.log.warning("%s", warning)
         return settings
+
+    def require_connection(self) -> Any:
+        """Return Airflow's connection as it is, unchecked.
+
+        :raises AltinnConnectionMissingError: Airflow has none of that name.
+        """
+        from airflow.sdk.exceptions import AirflowNotFoundException
+
+        try:
+            return self.get_connection(self.altinn_conn_id)
+        except AirflowNotFoundException as exc:
+            raise self._no_connection() from exc
 
     def _settings_of(self, connection: Any, extra: Mapping[str, Any]) -> Settings:
         settings = settings_from(
