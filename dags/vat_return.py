@@ -234,7 +234,10 @@ with DAG(
     instantiate = AltinnInstantiateOperator(task_id="instantiate", documents=prepared["documents"], **filing)
     instance: Any = {"instance_id": instantiate.output, **altinn}
 
-    upload_envelope = AltinnUploadDataOperator(task_id="upload_envelope", documents=[prepared["envelope"]], **instance)
+    # The envelope holds the time at which it was made; where its file is lost, a new one differs in that alone.
+    upload_envelope = AltinnUploadDataOperator(
+        task_id="upload_envelope", documents=[prepared["envelope"]], on_delivered="tell", **instance
+    )
     upload_return = AltinnUploadDataOperator(task_id="upload_return", documents=[prepared["return"]], **instance)
     upload_attachments = AltinnUploadDataOperator(
         task_id="upload_attachments", documents=prepared["attachments"], **instance

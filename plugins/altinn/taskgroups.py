@@ -82,7 +82,8 @@ def altinn_filing(
     may be a template or a task's `.output` here.
 
     :param documents: see `AltinnUploadDataOperator`. Their hash is stamped into the instance, unless `content_sha256`
-        gives another one (leave out what is generated anew each time).
+        gives another one (leave out what is generated anew each time; a delivered document that differs from today's
+        is then told in the log, and otherwise stops the run).
     :param push_from: the tasks to leave, in their order; an `authority` knows its own.
     :param wait_for_feedback: wait until the authority has ended the process.
     :param allow_changes: paths in forms where the app may keep something else than was sent; see
@@ -123,7 +124,12 @@ def altinn_filing(
         )
         instance: Any = {"instance_id": instantiate.output, **common}
         upload = AltinnUploadDataOperator(
-            task_id="upload", documents=documents, allow_changes=list(allow_changes), **instance
+            task_id="upload",
+            documents=documents,
+            allow_changes=list(allow_changes),
+            # The caller's own hash says what is the same, because a document may be made anew each time.
+            on_delivered="fail" if content_sha256 is None else "tell",
+            **instance,
         )
         validate = AltinnValidateOperator(task_id="validate", **instance)
         uploaded: Any = upload.output

@@ -21,7 +21,7 @@ def filings(airflow: RealAirflow, period: str) -> list[str]:
     """Return the instances that were delivered for a period of the demonstration app."""
     received = airflow.emulator.call("GET", "/_emulator/filings")
     return [
-        one["instance_id"]
+        one["instance"]
         for one in received
         if one["app"] == "ttd/basic" and one["dataValues"].get("filingperiod") == period
     ]

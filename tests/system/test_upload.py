@@ -183,7 +183,10 @@ def test_a_delivered_instance_is_left_as_it_is(
     filed = again.result[0]["sha256"]
     Path(attachments[0]["path"]).write_text("not what was filed")
     other = _upload(run_task, draft, documents=documents)
-    assert other.result[0]["sha256"] == filed
+    assert isinstance(other.error, AltinnDiffersError)
+    assert "has been delivered with other documents" in str(other.error)
+    told = _upload(run_task, draft, documents=documents, on_delivered="tell")
+    assert told.result[0]["sha256"] == filed
 
     missing = _upload(run_task, draft, documents=attachments[1:2])
     assert missing.state == "failed"

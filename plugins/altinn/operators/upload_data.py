@@ -34,6 +34,8 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
     :param scan_timeout: seconds to wait for the virus scan.
     :param allow_changes: paths in forms at or below which the app may keep something else than was sent, for example
         "/melding/sum" or "/melding/linje/sum"; without numbers they mean every item of a list, `*` means anything.
+    :param on_delivered: when the instance has been delivered with another document than today's: "fail", or "tell" it
+        in the log and go on with what was delivered, for a document that is made anew each time.
     :return: list of {"data_type", "file_name", "content_type", "size", "sha256", "element_id", "how"}; of a form also
         "meaning_sha256", by which a push sees that the form still says the same.
     """
@@ -59,6 +61,7 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
         file_name: str | None = None,
         scan_timeout: float = 600.0,
         allow_changes: Sequence[str] = (),
+        on_delivered: str = "fail",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -69,9 +72,12 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
         self.file_name = file_name
         self.scan_timeout = scan_timeout
         self.allow_changes = allow_changes
+        self.on_delivered = on_delivered
 
     def execute(self, context: Context) -> list[dict[str, str | int]]:
         """Check, upload, and return what lies where."""
+        if self.on_delivered not in ("fail", "tell"):
+            raise AltinnInputError(f"on_delivered must be 'fail' or 'tell', not {self.on_delivered!r}")
         instance_id = self.checked_instance_id(context)
         documents = documents_of(self._entries())
         metadata = self.hook.metadata(self.app)
@@ -85,6 +91,7 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
             scan_timeout=self.scan_timeout,
             allow_changes=_paths(self.allow_changes),
             report=self.report,
+            takes_other=self.on_delivered == "tell",
         )
         return [placed.as_json() for placed in self.hook.run(upload.run(documents))]
 

@@ -9,7 +9,7 @@ from altinn.exceptions import AltinnDiffersError
 from altinn.protocol.app_api import App
 from altinn.protocol.filed_document import Document, Placed, has_content, same_name
 from altinn.protocol.identifiers import InstanceId
-from altinn.protocol.meaning import compare_forms, meaning_sha256
+from altinn.protocol.meaning import compare_forms, is_allowed, meaning_sha256
 from altinn.protocol.model import DataElement, Instance
 from altinn.protocol.readback import FormReadBack, measured_element, read_kept_form, table_of_differences
 from altinn.protocol.session import Session
@@ -23,6 +23,7 @@ class ClosedInstance:
     :param forms: the app's form data types.
     :param read_back: compares a form with what the app keeps.
     :param report: takes one line for each finding, for the log.
+    :param takes_other: a delivered document that differs from today's is told, and no reason to stop.
     """
 
     session: Session
@@ -31,6 +32,7 @@ class ClosedInstance:
     forms: frozenset[str]
     read_back: FormReadBack
     report: Callable[[str], None]
+    takes_other: bool = False
 
     def settled(self, document: Document, present: Sequence[DataElement], instance: Instance) -> Flow[Placed | None]:
         """Compare with what lies there, once the data task has been left: nothing is overwritten any more.
@@ -84,7 +86,11 @@ class ClosedInstance:
         return False
 
     def delivered(self, document: Document, present: Sequence[DataElement]) -> Flow[Placed]:
-        """Describe what was delivered, with the hash of what Altinn keeps: that, not today's file, is filed."""
+        """Describe what was delivered, with the hash of what Altinn keeps: that, not today's file, is filed.
+
+        :raises AltinnDiffersError: the document was not delivered, or another one than it is now, unless
+            `takes_other` says that such a difference is no reason to stop.
+        """
         matching = [
             e for e in present if document.data_type in self.forms or same_name(e.file_name, document.file_name)
         ]
@@ -99,15 +105,26 @@ class ClosedInstance:
         size, digest = yield from measured_element(self.session, self.app, self.instance_id, matching[0].id)
         kept = replace(document, size=size, sha256=digest)
         if kept.sha256 != document.sha256:
-            self.report(f"{document.label} lies in the delivered instance with other bytes than the file here has")
+            self._tell_other(f"{document.label} lies in the delivered instance with other bytes than the file here has")
         return Placed(kept, matching[0].id, "delivered")
 
     def _delivered_form(self, document: Document, element: DataElement) -> Flow[Placed]:
         body = yield from read_kept_form(self.session, self.app, self.instance_id, element.id, document.content_type)
         differences = compare_forms(document.content(), body)
-        if any(difference.stops for difference in differences):
-            self.report(
-                f"{document.label}: the delivered form says something else than the document here\n"
-                f"{table_of_differences(differences)}"
+        allowed = self.read_back.allow_changes
+        if any(difference.stops and not is_allowed(difference, allowed) for difference in differences):
+            table = table_of_differences(differences, {}, allowed)
+            self._tell_other(
+                f"{document.label}: the delivered form says something else than the document here\n{table}"
             )
         return Placed(replace(document, size=element.size), element.id, "delivered", meaning_sha256(body))
+
+    def _tell_other(self, what: str) -> None:
+        self.report(what)
+        if not self.takes_other:
+            raise AltinnDiffersError(
+                f"{self.instance_id} has been delivered with other documents than these: {what.splitlines()[0]}. What "
+                "is delivered cannot be changed: look at it in Altinn, put back the file that was meant, or file a "
+                "correction. If this document is made anew each time, let its upload task say on_delivered='tell'",
+                [str(self.instance_id)],
+            )

@@ -64,6 +64,7 @@ class Upload:
     scan_timeout: float = 600.0
     allow_changes: Collection[str] = ()
     report: Callable[[str], None] = lambda _line: None
+    takes_other: bool = False
 
     def run(self, documents: Sequence[Document]) -> Flow[list[Placed]]:
         """Put every document in place; what lies there already is kept, so a repeat goes on where it stopped.
@@ -91,7 +92,9 @@ class Upload:
 
     @property
     def _closed(self) -> ClosedInstance:
-        return ClosedInstance(self.session, self.app, self.instance_id, self.forms, self._read_back, self.report)
+        return ClosedInstance(
+            self.session, self.app, self.instance_id, self.forms, self._read_back, self.report, self.takes_other
+        )
 
     def _read_back_file(self, placed: Placed) -> Flow[None]:
         size, digest = yield from measured_element(self.session, self.app, self.instance_id, placed.element_id)

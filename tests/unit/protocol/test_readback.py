@@ -145,7 +145,12 @@ def test_a_delivered_form_that_says_something_else_is_told() -> None:
     stage = Stage()
     stage.put(form())
     stage.kept.task = None
-    [placed] = stage.put(form(b"<model><a>1</a><b>7</b></model>"))
+    other = form(b"<model><a>1</a><b>7</b></model>")
+    with pytest.raises(AltinnDiffersError, match="has been delivered with other documents"):
+        stage.put(other)
+    [allowed] = stage.put(other, allow_changes=["/model/b"])
+    assert allowed.how == "delivered"
+    [placed] = stage.put(other, takes_other=True)
     assert (placed.how, placed.document.size) == ("delivered", stage.kept.elements[0]["size"])
     assert any("the delivered form says something else" in line for line in stage.lines)
     stage.lines.clear()

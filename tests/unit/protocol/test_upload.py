@@ -275,7 +275,9 @@ def test_of_what_was_delivered_the_hash_is_what_altinn_keeps() -> None:
     stage = Stage()
     stage.put(document(content=b"sent"))
     stage.kept.task = None
-    [placed] = stage.put(document(content=b"today's"))
+    with pytest.raises(AltinnDiffersError, match="has been delivered with other documents"):
+        stage.put(document(content=b"today's"))
+    [placed] = stage.put(document(content=b"today's"), takes_other=True)
     assert (placed.document.sha256, placed.document.size) == (hashlib.sha256(b"sent").hexdigest(), 4)
     assert any("other bytes" in line for line in stage.lines)
 
