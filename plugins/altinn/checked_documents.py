@@ -78,9 +78,16 @@ def read_whole(path: str) -> bytes:
     """Read a document from any storage.
 
     :raises AltinnInputError: it is not there, or is a folder.
+    :raises AltinnDocumentError: it is larger than anything that is checked.
     """
+    from airflow.sdk.io.fs import has_fs
+
+    from altinn.validation.document_check import refuse_size
+
     place = storage_path(path)
     try:
+        if has_fs(place.protocol):  # Others are read by fsspec alone, and cannot tell.
+            refuse_size(place.stat().st_size)
         content: bytes = place.read_bytes()
     except FileNotFoundError as exc:
         raise AltinnInputError(f"file {place} is not there: check the path, and that the worker can read it") from exc

@@ -184,3 +184,11 @@ def test_a_relative_schema_lies_in_the_projects_folder(tmp_path: Path, monkeypat
         (target / path.name).write_bytes(path.read_bytes())
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     assert check_document(str(VALID), f"vat/{RETURN.name}")["size"] == VALID.stat().st_size
+
+
+def test_what_is_too_large_is_not_even_read(tmp_path: Path) -> None:
+    large = tmp_path / "large.xml"
+    with large.open("wb") as stream:
+        stream.truncate(300_000_000)
+    with pytest.raises(AltinnDocumentError, match="more than the limit"):
+        check_document(str(large), str(RETURN))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from altinn.commands.command import NOT_DONE, NOT_OK, OK, cannot
-from altinn.exceptions import AltinnError, Issue
+from altinn.exceptions import AltinnDocumentError, AltinnError, Issue
 from altinn.issue_table import table_of
 
 
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace, out: TextIO) -> int:
 
 def _checked(options: argparse.Namespace) -> list[Issue]:
     from altinn.validation.compatibility import Compatibility
-    from altinn.validation.document_check import CheckOptions, check_content, schema_source
+    from altinn.validation.document_check import CheckOptions, check_content, read_limited, schema_source
 
     compatibility = Compatibility(options.assume_namespace, options.strip_altinn_row_id, options.anchored_patterns)
     wanted = CheckOptions(options.engine, options.max_issues, options.show_values, compatibility)
@@ -72,7 +72,10 @@ def _checked(options: argparse.Namespace) -> list[Issue]:
     if not source.path.is_file():
         raise FileNotFoundError(f"there is no schema {options.schema}; check the path")
     try:
-        content = options.document.read_bytes()
+        with options.document.open("rb") as stream:
+            content = read_limited(stream)
+    except AltinnDocumentError as exc:
+        return list(exc.issues)
     except OSError as exc:
         raise OSError(f"{options.document} cannot be read: {exc.strerror or type(exc).__name__}") from exc
     return check_content(content, source, wanted)

@@ -17,6 +17,7 @@ from xml.parsers import expat
 from altinn.exceptions import AltinnDocumentError, Issue
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PACKED = (b"\x1f\x8b", b"PK\x03\x04")
 _PROLOG = re.compile(rb"(?:\s++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
 _ENCODINGS = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
@@ -102,6 +103,8 @@ def check_start(data: bytes, limits: XmlLimits) -> None:
         refuse("xml-empty", "the document is empty")
     if len(data) > limits.size:
         refuse("refused-size", f"the document has {len(data):,} bytes, more than the limit of {limits.size:,}")
+    if data.startswith(_PACKED):
+        refuse("refused-packed", "the document is a compressed file (gzip or zip), no XML; unpack it first")
     # expat recognises UTF-16 by its mark, and without one by a zero among the first bytes.
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in data[:4]:
         refuse("refused-encoding", "the document is not UTF-8 (it looks like UTF-16 or UTF-32); save it as UTF-8", 1)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
-from altinn.exceptions import AltinnInputError, Issue
+from altinn.exceptions import AltinnDocumentError, AltinnInputError, Issue
 from altinn.validation.compatibility import Compatibility
 from altinn.validation.schema_folder import SchemaSource
-from altinn.validation.xml_check import MAX_ISSUES
+from altinn.validation.time_limit import limited_time, time_limit_for
+from altinn.validation.xml_check import LIMITS, MAX_ISSUES
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +21,14 @@ class CheckOptions:
     :param max_issues: problems after which the check stops.
     :param show_values: repeat the values found in the messages; they may be secret.
     :param compatibility: what an XML check may overlook; each use leaves a warning.
+    :param time_limit: seconds of processor time after which the document is refused; by default 60 and 10 for each MB.
     """
 
     engine: str = "auto"
     max_issues: int = MAX_ISSUES
     show_values: bool = False
     compatibility: Compatibility = field(default_factory=Compatibility)
+    time_limit: float | None = None
 
 
 def check_content(data: bytes, schema: SchemaSource, options: CheckOptions | None = None) -> list[Issue]:
@@ -34,6 +38,15 @@ def check_content(data: bytes, schema: SchemaSource, options: CheckOptions | Non
     :raises AltinnInputError: the schema cannot be used.
     """
     options = options or CheckOptions()
+    seconds = time_limit_for(len(data)) if options.time_limit is None else options.time_limit
+    try:
+        with limited_time(seconds):
+            return _judged(data, schema, options)
+    except AltinnDocumentError as exc:
+        return list(exc.issues)
+
+
+def _judged(data: bytes, schema: SchemaSource, options: CheckOptions) -> list[Issue]:
     if is_json_schema(schema.path):
         if options.compatibility != Compatibility():
             raise AltinnInputError(f"the compatibility switches are for XML, and {schema.entry} is a JSON Schema")
@@ -76,6 +89,26 @@ def is_json_schema(path: Path) -> bool:
     if head in (b"<", b"\xff", b"\xfe"):
         return False
     raise AltinnInputError(f"{path} is neither an XSD nor a JSON Schema: it begins with neither < nor {{")
+
+
+def read_limited(stream: BinaryIO) -> bytes:
+    """Read a document, but not for ever: a device or a mistaken path may have no end.
+
+    :raises AltinnDocumentError: it is larger than anything that is checked.
+    """
+    data = stream.read(LIMITS.size + 1)
+    refuse_size(len(data))
+    return data
+
+
+def refuse_size(size: int) -> None:
+    """Refuse what is too large, before it is read where its size is known.
+
+    :raises AltinnDocumentError: it is larger than anything that is checked.
+    """
+    if size > LIMITS.size:
+        text = f"the document has more than the limit of {LIMITS.size:,} bytes"
+        raise AltinnDocumentError(text, (Issue("error", "refused-size", "", text, "document"),))
 
 
 def refused(issues: list[Issue]) -> str:

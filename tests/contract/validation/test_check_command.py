@@ -72,6 +72,12 @@ def test_a_refused_document_is_no_verdict(check: Any, tmp_path: Path, content: b
     assert says in json.loads(out)["reason"]
 
 
+def test_a_document_without_an_end_is_refused(check: Any) -> None:
+    status, out, err = check("/dev/zero", "--schema", RETURN)
+    assert (status, out) == (2, "")
+    assert "more than the limit of" in err
+
+
 def test_what_cannot_be_checked_says_why(check: Any, tmp_path: Path) -> None:
     text = tmp_path / "a.txt"
     text.write_text("hello")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -50,6 +52,8 @@ def test_a_root_without_namespace_and_a_byte_order_mark_are_fine() -> None:
         ("<a/>".encode("utf-16-be"), "refused-encoding"),
         ("<a/>".encode("utf-32"), "refused-encoding"),
         (b"<?xml version='1.1'?><a/>", "refused-version"),
+        (gzip.compress(b"<a/>"), "refused-packed"),
+        (b"PK\x03\x04rest of a zip", "refused-packed"),
     ],
 )  # fmt: skip
 def test_what_is_refused_says_why(data: bytes, code: str) -> None:
