@@ -20,7 +20,7 @@ from altinn.exceptions import (
 )
 from altinn.filing_ledger import FilingLedger
 from altinn.hooks.altinn_hook import AltinnHook
-from altinn.links.instance_link import INSTANCE_URL_KEY, AltinnInstanceLink
+from altinn.links.instance_link import AltinnInstanceLink, show_instance
 from altinn.operators.living_try import LivingTry
 from altinn.protocol.filing_key import FilingKey, is_delivered
 from altinn.protocol.identifiers import InstanceId
@@ -89,7 +89,7 @@ class AltinnOperator(TextTemplates, BaseOperator):
 
     def show_instance(self, context: Context, instance_id: InstanceId) -> None:
         """Leave the address for the task's button before anything can fail."""
-        context["ti"].xcom_push(INSTANCE_URL_KEY, self.hook.instance_link(self.app, instance_id))
+        show_instance(self, context, self.hook.instance_link(self.app, instance_id))
 
 
 class AltinnInstanceOperator(AltinnOperator):

@@ -145,7 +145,9 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
             ti = context["ti"]
             ti.xcom_push("altinn_adopted", not filed.created)
             ti.xcom_push("altinn_delivered", is_delivered(filed.instance))
-            ti.xcom_push("altinn_approval", filed.instance.stamps.get(APPROVAL_STAMP, ""))
+            approval = filed.instance.stamps.get(APPROVAL_STAMP)
+            if approval:
+                ti.xcom_push("altinn_approval", approval)
             self._remove_surplus(filed)
         self.show_instance(context, instance_id)
         return str(instance_id)

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from altinn.exceptions import AltinnAnswerError, AltinnFilingError, AltinnUnexpectedStateError
 from altinn.hooks.altinn_hook import AltinnHook
-from altinn.links.instance_link import INSTANCE_URL_KEY, AltinnInstanceLink
+from altinn.links.instance_link import AltinnInstanceLink, show_instance
 from altinn.protocol.feedback import with_feedback
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.waiting import DONE, STOPPED, Progress, WaitFor
@@ -104,7 +104,7 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
         """Look once; then wait in the triggerer, or here."""
         instance_id = InstanceId.parse(self.instance_id)
         link = self.hook.instance_link(self.app, instance_id)
-        context["ti"].xcom_push(INSTANCE_URL_KEY, link)
+        show_instance(self, context, link)
         self.begin(link)
         if not self.deferrable:
             return super().execute(context)
