@@ -23,7 +23,14 @@ from lxml import etree
 from altinn.exceptions import Issue
 from altinn.protocol.xml_prescan import XmlLimits, check_start, prescan, refuse
 from altinn.validation.lxml_messages import explain
-from altinn.validation.schema_folder import SchemaNames, SchemaSource, closed_files, fingerprint, uses_references
+from altinn.validation.schema_folder import (
+    SchemaNames,
+    SchemaSource,
+    closed_files,
+    fingerprint,
+    has_spaced_names,
+    uses_references,
+)
 from altinn.validation.xsd_words import root_issue
 
 _KEPT_SCHEMAS = 16
@@ -70,7 +77,7 @@ def _built(source: SchemaSource) -> _Fast:
 
 def _build(source: SchemaSource) -> _Fast | None:
     files = closed_files(source)
-    if files is None or uses_references(list(files.values())):
+    if files is None or uses_references(list(files.values())) or has_spaced_names(list(files.values())):
         return None
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False)
     try:

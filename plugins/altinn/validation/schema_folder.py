@@ -7,6 +7,7 @@ only when every file that it would read has been found inside the trusted folder
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 _XS = "{http://www.w3.org/2001/XMLSchema}"
+_NAMED = re.compile(rb"""(<(?:[\w.-]+:)?(?:element|attribute)\b[^<>]*?\sname\s*=\s*)(["'])\s*([^"'<>]*?)\s*\2""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,24 @@ def closed_files(source: SchemaSource) -> dict[Path, Element] | None:
 def _references(root: Element) -> Iterator[Element]:
     for kind in ("include", "import", "redefine", "override"):
         yield from root.findall(_XS + kind)
+
+
+def with_plain_names(content: bytes) -> bytes:
+    """Take the white space around declared names away, as XSD reads them and neither engine does.
+
+    Skatteetaten's schema for the status of VAT returns has such a name.
+    """
+    return _NAMED.sub(rb"\1\2\3\2", content)
+
+
+def has_spaced_names(files: Sequence[Element]) -> bool:
+    """Say whether a schema declares names with white space around them."""
+    return any(
+        node.get("name", "") != node.get("name", "").strip()
+        for root in files
+        for kind in ("element", "attribute")
+        for node in root.iter(f"{_XS}{kind}")
+    )
 
 
 def uses_references(files: Sequence[Element]) -> bool:

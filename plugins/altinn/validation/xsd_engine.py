@@ -28,7 +28,7 @@ from xmlschema.exceptions import XMLResourceBlocked, XMLResourceOSError
 
 from altinn.exceptions import AltinnInputError, Issue
 from altinn.protocol.xml_prescan import Prescan, XmlLimits
-from altinn.validation.schema_folder import fingerprint
+from altinn.validation.schema_folder import fingerprint, with_plain_names
 from altinn.validation.xsd_messages import Finding, explain
 from altinn.validation.xsd_numbers import NumberCheck, mend_patterns
 from altinn.validation.xsd_words import root_issue
@@ -64,7 +64,7 @@ class _FolderOpener(OpenerDirector):
         if parts.scheme != "file" or not any(path.is_relative_to(trusted) for trusted in self._trusted):
             raise XMLResourceBlocked(f"{path.name} lies outside the schema's folder")
         try:
-            return path.open("rb")
+            return io.BytesIO(with_plain_names(path.read_bytes()))
         except OSError as exc:
             raise XMLResourceOSError(f"{path.name} cannot be read: {exc.strerror}") from exc
 
