@@ -98,10 +98,18 @@ def is_allowed(difference: Difference, allowed: Iterable[str]) -> bool:
     return False
 
 
-def shown(value: str, limit: int = 60) -> str:
-    """Return a value for a log: shortened, person numbers hidden."""
-    text = mask(value)
-    return repr(text if len(text) <= limit else f"{text[:limit]}…")
+def shown_pair(sent: str, kept: str, limit: int = 60) -> tuple[str, str]:
+    """Return two values for a log: person numbers hidden, of long ones the part where they begin to differ."""
+    left, right = mask(sent), mask(kept)
+    shorter = min(len(left), len(right))
+    same = next((at for at in range(shorter) if left[at] != right[at]), shorter)
+    start = max(0, same - limit // 3) if max(len(left), len(right)) > limit and left and right else 0
+    return _cut(left, start, limit), _cut(right, start, limit)
+
+
+def _cut(text: str, start: int, limit: int) -> str:
+    part = text[start : start + limit]
+    return repr(("…" if start else "") + part + ("…" if start + limit < len(text) else ""))
 
 
 _INDEX = re.compile(r"\[[0-9]+\]")

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, cast
 from altinn.exceptions import AltinnAnswerError, AltinnDiffersError, AltinnDocumentError
 from altinn.protocol.app_api import App
 from altinn.protocol.identifiers import InstanceId
-from altinn.protocol.meaning import Difference, compare_forms, is_allowed, meaning_sha256, shown
+from altinn.protocol.meaning import Difference, compare_forms, is_allowed, meaning_sha256, shown_pair
 from altinn.protocol.session import Session
 from altinn.protocol.wire import Flow
 
@@ -140,8 +140,11 @@ def table_of_differences(
     lines = []
     width = max((len(d.path) for d in differences[:_SHOWN]), default=0)
     for difference in differences[:_SHOWN]:
+        sent, kept = shown_pair(difference.sent, difference.kept)
         values = [
-            f"{side} {shown(text)}" for side, text in (("sent", difference.sent), ("kept", difference.kept)) if text
+            f"{side} {text}"
+            for side, text, there in (("sent", sent, difference.sent), ("kept", kept, difference.kept))
+            if there
         ]
         notes = []
         if difference.kind != "dropped" and _field_of(difference.path) in fields:

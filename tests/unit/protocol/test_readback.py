@@ -52,6 +52,14 @@ def test_what_the_app_drops_or_changes_stops_the_filing(stage: Stage, said: str,
     assert any("/model/b" in line and "sent '2'" in line for line in stage.lines)
 
 
+def test_of_long_values_the_part_that_differs_is_shown() -> None:
+    long = b"x" * 500
+    stage = dropping(long + b"2y", long + b"3y")
+    stage.put(form(b"<model><a>1</a><b>" + long + b"2y</b></model>"), allow_changes=["/model/b"])
+    [line] = [line for table in stage.lines for line in table.splitlines() if "changed" in line]
+    assert f"sent '…{'x' * 20}2y', kept '…{'x' * 20}3y'" in line
+
+
 def test_what_is_expected_is_told_and_stops_nothing() -> None:
     stage = dropping(b"2", b"3")
     [placed] = stage.put(form(), allow_changes=["/model/b"])
