@@ -51,7 +51,7 @@ def clients() -> list[dict[str, Any]]:
         "org_number": "991825827",
         "system_users": granted,
     }
-    return [machine, person_client()]
+    return [machine, {**machine, "client_id": "lost", "withdrawn_scopes": SCOPES[1:]}, person_client()]
 
 
 @pytest.fixture(scope="module")
@@ -255,6 +255,7 @@ CAUSES: dict[str, tuple[str, Callable[[Bench], None], str]] = {
     "another key": ("registered key", fields(key_id="other"), "whoever administers the client"),
     "lapsed key": ("registered key", fields(key_id="lapsed"), "whoever administers the client"),
     "scope not granted": ("scopes", fields(scopes="altinn:instances.read skatteetaten:mva"), "whoever administers"),
+    "scope withdrawn": ("scopes", client("lost"), "whoever administers the client in Samarbeidsportalen"),
     "no system user": ("system user", fields(on_behalf_of="974760673"), "the company that approves"),
     "other reference": ("system user", fields(external_ref="other"), "the company that approves"),
     "exchange says no": ("exchange", lapsed_exchange, "Digdir"),

@@ -74,9 +74,9 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "another organisation's certificate": (
         "certificate",
         {"private_key": packed(number="950474084")},
-        "another organisation",
+        "Does not match certificate orgno",
     ),
-    "a lapsed certificate": ("certificate", {"private_key": packed(lapsed=True)}, "expired or not yet valid"),
+    "a lapsed certificate": ("certificate", {"private_key": packed(lapsed=True)}, "invalid certificate"),
     "a key where a certificate is registered": (
         "certificate",
         {"private_key": pem(), "key_id": "key-1"},
@@ -91,4 +91,4 @@ def test_a_wrong_one_is_refused_by_name(host: str, name: str) -> None:
     client, extra, said = REFUSED[name]
     with pytest.raises(AltinnLoginError, match=said) as caught:
         logged_in(host, client, extra)
-    assert "key and key_id of the connection" in caught.value.hint
+    assert "enterprise certificate must be valid" in caught.value.hint

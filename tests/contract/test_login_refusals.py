@@ -6,20 +6,23 @@ ID-porten: RFC 6749, RFC 7009, RFC 7523 and RFC 9700, as docs.digdir.no, "ID-por
 
 from __future__ import annotations
 
+import base64
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from jwt.algorithms import RSAAlgorithm
 
 from altinn.emulator import Emulator
 from altinn.exceptions import AltinnLoginRefusedError
 from altinn.person_login.oidc_login import OidcLogin
 from altinn.protocol.settings import settings_from
+from tests.certificates import authority_pem, enterprise_certificate, middle
 from tests.contract.oidc_browser import BACK, SCOPES, log_in, person_client, plain_session
 from tests.unit.login_samples import pem, private_key
 
@@ -56,7 +59,12 @@ def host() -> Iterator[str]:
         "system_users": [grant(1, "payroll"), grant(2, "twice"), grant(3, "twice")],
     }
     once = person_client(client_id="once", grant_types=["authorization_code"])
-    with Emulator(port=0, clients=[machine, person_client(), person_client(client_id="other"), once]) as emulator:
+    registered = {name: machine[name] for name in ("integration", "scopes", "org_number")}
+    certified = {**registered, "client_id": "certified", "certificate_authority": authority_pem()}
+    lost = {**machine, "client_id": "lost", "withdrawn_scopes": [READ]}
+    with Emulator(
+        port=0, clients=[machine, certified, lost, person_client(), person_client(client_id="other"), once]
+    ) as emulator:
         yield emulator.base_url
 
 
@@ -114,11 +122,14 @@ MASKINPORTEN: list[tuple[str, dict[str, Any], tuple[int, str, str]]] = [
     ("key lapsed", {"key_id": "old"}, (400, GRANT, "MP-121")),
     ("key of somebody else", {"key": STRANGER}, (400, GRANT, "MP-124")),
     ("scope not granted", {"scope": f"{READ} altinn:instances.write"}, (400, "invalid_scope", "MP-200")),
-    ("scope of a person's login", {"scope": f"openid {READ}"}, (400, "invalid_scope", "MP-200")),
+    ("scope of a person's login", {"scope": f"openid {READ}"}, (400, "invalid_scope", "MP-201")),
     ("scope missing", {"scope": None}, (400, "invalid_scope", "MP-200")),
     ("claim unknown", {"department": "7"}, (400, "invalid_request", "MP-011")),
     ("delegation to oneself", {"consumer_org": ORG}, (400, "invalid_request", "")),
-    ("delegation missing", {"consumer_org": CUSTOMER}, (403, "access_denied", "MP-251")),
+    ("delegation missing", {"consumer_org": CUSTOMER}, (403, "forbidden", "MP-251")),
+    ("scope withdrawn from the organisation", {"iss": "lost"}, (403, "forbidden", "MP-250")),
+    ("no certificate", {"iss": "certified"}, (400, GRANT, "MP-123")),
+    ("system user: no organisation number", details(None, "12"), (400, DETAILS, "MP-303")),
     ("system user missing: organisation", details("payroll", "897069650"), (400, CUSTOMER_ERROR, "MP-303")),
     ("system user missing: reference", details("vat"), (400, CUSTOMER_ERROR, "MP-303")),
     ("system user missing: requested with a reference", details(None), (400, CUSTOMER_ERROR, "MP-303")),
@@ -159,6 +170,46 @@ def test_maskinporten_takes_what_breaks_no_rule(host: str) -> None:
 def test_maskinporten_takes_a_jti_once(host: str) -> None:
     assert machine(host, jti="one").status_code == 200
     assert refusal(machine(host, jti="one")) == (400, "invalid_grant", "MP-012")
+
+
+CERTIFICATES: dict[str, tuple[Callable[[], object], str, str]] = {
+    "signed with an invalid certificate: lapsed": (lambda: chain(lapsed=True), "MP-120", "invalid certificate"),
+    "signed with an invalid certificate: of nobody": (lambda: chain()[:1], "MP-120", "invalid certificate"),
+    "of another organisation": (lambda: chain(CUSTOMER), "MP-122", "Does not match certificate orgno"),
+    "x5c as text": (lambda: chain()[0], "MP-123", "Invalid JWT header x5c"),
+    "x5c that holds no certificate": (lambda: ["MIIF"], "MP-123", "Invalid JWT header x5c"),
+}
+
+
+def chain(number: str = ORG, *, lapsed: bool = False) -> list[str]:
+    """Return the header `x5c` for the tests' key."""
+    own = enterprise_certificate(private_key(), number, lapsed=lapsed)
+    return [base64.b64encode(one.public_bytes(Encoding.DER)).decode() for one in (own, middle())]
+
+
+def certified(host: str, x5c: object) -> requests.Response:
+    now = int(time.time())
+    claims = {"iss": "certified", "aud": f"{host}/maskinporten/", "scope": READ, "iat": now, "exp": now + 60}
+    signed = jwt.encode({**claims, "jti": str(uuid.uuid4())}, private_key(), "RS256", headers={"x5c": x5c})
+    return post(f"{host}/maskinporten/token", grant_type=JWT_BEARER, assertion=signed)
+
+
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_maskinporten_refuses_a_certificate(host: str, name: str) -> None:
+    make, code, said = CERTIFICATES[name]
+    answer = certified(host, make())
+    assert refusal(answer) == (400, "invalid_grant", code)
+    assert said in answer.json()["error_description"]
+
+
+def test_maskinporten_takes_a_certificate_that_breaks_no_rule(host: str) -> None:
+    assert certified(host, chain()).status_code == 200
+
+
+@pytest.mark.parametrize("torn", ["x", "a.b.c", ""])
+def test_maskinporten_refuses_what_is_no_assertion(host: str, torn: str) -> None:
+    answer = post(f"{host}/maskinporten/token", grant_type=JWT_BEARER, assertion=torn)
+    assert refusal(answer) == (400, "invalid_request", "MP-011")
 
 
 def test_maskinporten_takes_no_other_grant(host: str) -> None:

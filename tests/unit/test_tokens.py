@@ -155,8 +155,23 @@ REFUSALS = {
     "scope": ("invalid_scope", "The client has no access to altinn:instances.write", "scope altinn:instances.write:"),
     "user scope": (
         "invalid_scope",
+        "Token request contains scopes not allowed for maskinporten, openid",
+        "log in with auth_mode idporten",
+    ),
+    "user scope, as it was said before": (
+        "invalid_scope",
         "Token request contains scopes with integration types only allowed for user login, openid",
         "log in with auth_mode idporten",
+    ),
+    "withdrawn scope": (
+        "forbidden",
+        "Consumer has not been granted access to the scope altinn:instances.write",
+        "has no access to scope altinn:instances.write: ask whoever owns the API",
+    ),
+    "certificate": (
+        "invalid_grant",
+        "The JWT is signed with an invalid certificate.",
+        "belong to the organisation that owns the client",
     ),
     "scopes": ("invalid_scope", "no", "one of the scopes altinn:instances.read altinn:instances.write"),
     "client": ("invalid_client", "no", "client 'client-1' is not known"),

@@ -25,6 +25,8 @@ _SYSTEM_USER_SIGNS = (
     "mp-30",
     "mp_30",
 )
+_NO_ACCESS_SIGNS = ("mp-250", "mp-251", "not been granted access", "not delegated access")
+_PERSONS_SCOPE_SIGNS = ("mp-201", "not allowed for maskinporten", "only allowed for user login")
 _NO_CLIENT_SIGNS = ("client not found", "unknown client", "invalid_client", "unauthorized_client")
 CLIENT, KEY, SCOPES, SYSTEM_USER, CLOCK = "client", "key", "scopes", "system user", "clock"
 """The links of a login that a token endpoint can refuse."""
@@ -32,6 +34,10 @@ CLIENT, KEY, SCOPES, SYSTEM_USER, CLOCK = "client", "key", "scopes", "system use
 _KEY = (
     "the key and key_id of the connection must be those registered with the client, and not expired there (a "
     "registered key lives for a year)"
+)
+_CERTIFICATE = (
+    "the enterprise certificate must be valid, belong to the organisation that owns the client, and be one for test in "
+    "test and for production in production; a client that is registered with keys takes key_id and no certificate"
 )
 _USED = "the assertion was used before, which this client never does: look for a proxy that sends requests twice"
 _AUDIENCE = (
@@ -43,7 +49,8 @@ _CLOCK = (
     "future"
 )
 _GRANT_SIGNS = (
-    (("expired key", "kid", "key identifier", "signature", "jwk", "certificate", "x5c", "mp-12"), _KEY),
+    (("certificate", "x5c", "mp-120", "mp-122", "mp-123"), _CERTIFICATE),
+    (("expired key", "kid", "key identifier", "signature", "jwk", "mp-12"), _KEY),
     (("jti", "used before", "already used", "reuse", "replay", "mp-012"), _USED),
     (("claim aud", "invalid aud", "audience", "mp-110"), _AUDIENCE),
     (("clock", "iat", "issue time", "expired", "lifetime", "too old", "in the future", "mp-130"), _CLOCK),
@@ -89,11 +96,11 @@ def refused_link(problem: Problem) -> str:
     said = _said(problem)
     if any(sign in said for sign in _SYSTEM_USER_SIGNS):
         return SYSTEM_USER
-    if "invalid_scope" in said:
+    if "invalid_scope" in said or any(sign in said for sign in _NO_ACCESS_SIGNS):
         return SCOPES
     if "client not found" in said or "unknown client" in said or "unauthorized_client" in said:
         return CLIENT
-    links = dict(zip((_KEY, _CLOCK), (KEY, CLOCK), strict=True))
+    links = {_KEY: KEY, _CERTIFICATE: KEY, _CLOCK: CLOCK}
     found = next((hint for signs, hint in _GRANT_SIGNS if any(sign in said for sign in signs)), "")
     return links.get(found, CLIENT)
 
@@ -107,7 +114,7 @@ def _maskinporten_hint(problem: Problem, settings: Settings) -> str:
     said = _said(problem)
     if any(sign in said for sign in _SYSTEM_USER_SIGNS):
         return _system_user_hint(settings)
-    if "invalid_scope" in said:
+    if "invalid_scope" in said or any(sign in said for sign in _NO_ACCESS_SIGNS):
         return _scope_hint(problem, settings)
     if any(sign in said for sign in _NO_CLIENT_SIGNS):
         return _client_hint(settings)
@@ -130,13 +137,19 @@ def _system_user_hint(settings: Settings) -> str:
 
 
 def _scope_hint(problem: Problem, settings: Settings) -> str:
-    if "user login" in problem.detail.lower():
+    said = _said(problem)
+    if any(sign in said for sign in _PERSONS_SCOPE_SIGNS):
         return (
             "a scope of the connection is for the login of a person, and no organisation gets it from Maskinporten: "
             "take it out of the scopes, or log in with auth_mode idporten"
         )
     named = [scope for scope in settings.scopes if scope in problem.detail]
     which = f"scope {named[0]}" if len(named) == 1 else f"one of the scopes {' '.join(settings.scopes)}"
+    if any(sign in said for sign in _NO_ACCESS_SIGNS):
+        return (
+            f"the organisation of client '{settings.client_id}' has no access to {which}: ask whoever owns the API for "
+            "it, or take it out of the connection's scopes"
+        )
     return (
         f"client '{settings.client_id}' has not been granted {which}: have it granted and add it to the client, "
         "or take it out of the connection's scopes"

@@ -126,7 +126,7 @@ def _certified_key(header: Mapping[str, object], client: Client, rules: Rules, n
             header["x5c"], authority=client.certificate_authority, org_number=client.org_number, now=now
         )
     except ChainRefusal as exc:
-        raise rules.refuse(str(exc), "MP-122") from exc
+        raise rules.refuse(str(exc), exc.code) from exc
 
 
 def _registered_key(header: Mapping[str, object], client: Client, rules: Rules, now: float) -> Mapping[str, object]:
@@ -139,7 +139,7 @@ def _registered_key(header: Mapping[str, object], client: Client, rules: Rules, 
         )
     key = client.keys.get(key_id)
     if key is None:
-        raise rules.refuse("Invalid JWT. Unknown key identifier (kid).", "MP-100")
+        raise rules.refuse("Invalid JWT. Unknown key identifier (kid) for client.", "MP-100")
     ends = key.get("exp")
     if isinstance(ends, int | float) and now >= ends:
         raise rules.refuse("Expired key.", "MP-121")

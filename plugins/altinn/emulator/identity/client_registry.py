@@ -39,6 +39,7 @@ class Client:
     :param keys: public JWKs by key id; each may carry `exp`, after which it is refused.
     :param integration: "maskinporten" or "idporten".
     :param system: id in Altinn's system register.
+    :param withdrawn_scopes: those of its scopes that their owner has not granted to its organisation (any more).
     :param redirect_uris: where ID-porten may send a browser back to, compared letter by letter.
     :param certificate_authority: PEM of the authority whose enterprise certificates (x5c) log this client in; empty
         when it is registered with keys.
@@ -59,6 +60,7 @@ class Client:
     grant_types: frozenset[str] = frozenset(PERSON_GRANTS)
     client_secret: str = field(default="", repr=False)
     authenticated_by: str = "private_key_jwt"
+    withdrawn_scopes: frozenset[str] = frozenset()
 
 
 class ClientRegistry:
@@ -102,9 +104,9 @@ def parse_client(document: object) -> Client:
     integration = _text(document, "integration", where)
     if integration not in INTEGRATIONS:
         raise ClientError(f"{where}: integration must be one of {', '.join(INTEGRATIONS)}, not {integration!r}")
-    scopes = document.get("scopes", [])
-    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
-        raise ClientError(f"{where}: scopes must be a list of strings")
+    scopes, withdrawn = _scopes(document, "scopes", where), _scopes(document, "withdrawn_scopes", where)
+    if not withdrawn <= scopes:
+        raise ClientError(f"{where}: withdrawn_scopes must be among its scopes")
     redirects = document.get("redirect_uris", [])
     if not isinstance(redirects, list) or not all(isinstance(uri, str) and "://" in uri for uri in redirects):
         raise ClientError(f"{where}: redirect_uris must be a list of addresses")
@@ -120,7 +122,7 @@ def parse_client(document: object) -> Client:
         client_id=client_id,
         keys={} if authority or secret else _keys(document.get("jwks"), where),
         integration=integration,
-        scopes=frozenset(scopes),
+        scopes=scopes,
         org_number=org_number,
         system=system if isinstance(system, str) and system else f"{org_number}_emulated_system",
         system_users=tuple(_grant(grant, where) for grant in grants),
@@ -128,7 +130,15 @@ def parse_client(document: object) -> Client:
         certificate_authority=check_authority(authority, where),
         grant_types=_grant_types(document.get("grant_types"), where),
         client_secret=secret,
+        withdrawn_scopes=withdrawn,
     )
+
+
+def _scopes(document: Mapping[str, object], name: str, where: str) -> frozenset[str]:
+    scopes = document.get(name, [])
+    if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
+        raise ClientError(f"{where}: {name} must be a list of strings")
+    return frozenset(scopes)
 
 
 def _secret(document: Mapping[str, object], integration: str, where: str) -> str:

@@ -15,7 +15,18 @@ ORGANIZATION_IDENTIFIER = x509.ObjectIdentifier("2.5.4.97")
 
 
 class ChainRefusal(Exception):
-    """The chain does not prove what it should; the text says why."""
+    """The chain does not prove what it should; the text says why.
+
+    :param code: Maskinporten's code for it, docs.digdir.no, "Feilsøking i Maskinporten".
+    """
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+INVALID, OTHER_OWNER, UNREADABLE = "MP-120", "MP-122", "MP-123"
+SIGNED_WITH_INVALID = "The JWT is signed with an invalid certificate."
 
 
 def key_of_chain(chain: object, *, authority: str, org_number: str, now: float) -> RSAPublicKey:
@@ -35,26 +46,27 @@ def key_of_chain(chain: object, *, authority: str, org_number: str, now: float) 
         if certificate == root:
             continue
         if not certificate.not_valid_before_utc <= moment <= certificate.not_valid_after_utc:
-            raise ChainRefusal("Certificate is expired or not yet valid.")
+            raise ChainRefusal(INVALID, f"{SIGNED_WITH_INVALID} It is expired or not yet valid.")
         try:
             certificate.verify_directly_issued_by(issuer)
         except (ValueError, TypeError, InvalidSignature) as exc:
-            raise ChainRefusal("Certificate is not issued by a trusted authority.") from exc
+            raise ChainRefusal(INVALID, f"{SIGNED_WITH_INVALID} No trusted authority has issued it.") from exc
     if org_number not in _numbers(certificates[0]):
-        raise ChainRefusal("Certificate belongs to another organisation than the client.")
+        text = "Invalid JWT. Invalid organization number for client. Does not match certificate orgno."
+        raise ChainRefusal(OTHER_OWNER, text)
     key = certificates[0].public_key()
     if not isinstance(key, RSAPublicKey):
-        raise ChainRefusal("Certificate's key is not RSA.")
+        raise ChainRefusal(INVALID, f"{SIGNED_WITH_INVALID} Its key is not RSA.")
     return key
 
 
 def _parsed(chain: object) -> list[x509.Certificate]:
     if not isinstance(chain, list) or not chain or not all(isinstance(part, str) for part in chain):
-        raise ChainRefusal("Failed to extract certificate from jwt.")
+        raise ChainRefusal(UNREADABLE, "Invalid JWT header x5c. It must be a list of certificates.")
     try:
         return [x509.load_der_x509_certificate(base64.b64decode(part, validate=True)) for part in chain]
     except (ValueError, binascii.Error) as exc:
-        raise ChainRefusal("Failed to extract certificate from jwt.") from exc
+        raise ChainRefusal(UNREADABLE, "Invalid JWT header x5c. It must be a list of certificates.") from exc
 
 
 def _numbers(certificate: x509.Certificate) -> set[str]:

@@ -21,6 +21,8 @@ KNOWN_CLAIMS = frozenset(
 USER_SCOPES = frozenset({"openid", "profile"})
 """Scopes of a person's login, which no organisation gets."""
 RULES = Rules("invalid_grant", 400, KNOWN_CLAIMS, "Invalid assertion. Client authentication failed.")
+FORBIDDEN = "forbidden"
+"""No error code of OAuth's, but what Maskinporten answers (doc/sos.md of oslokommune/okdata-maskinporten-api)."""
 DETAIL_FIELDS = frozenset({"type", "systemuser_org", "externalRef"})
 
 
@@ -104,7 +106,7 @@ def _refuse_delegation(client: Client, claims: Mapping[str, object]) -> None:
             "is invalid.",
         )
     raise OAuthRefusal(
-        "access_denied",
+        FORBIDDEN,
         f"Consumer {consumer} has not delegated access to the scope {claims.get('scope')} to supplier "
         f"{client.org_number}.",
         code="MP-251",
@@ -117,12 +119,16 @@ def _granted_scopes(client: Client, claims: Mapping[str, object]) -> list[str]:
     scopes = asked.split() if isinstance(asked, str) else []
     for_persons = [scope for scope in scopes if scope in USER_SCOPES]
     if for_persons:
-        text = "Token request contains scopes with integration types only allowed for user login"
-        raise OAuthRefusal("invalid_scope", f"{text}, {' '.join(for_persons)}", code="MP-200")
+        text = "Token request contains scopes not allowed for maskinporten"
+        raise OAuthRefusal("invalid_scope", f"{text}, {' '.join(for_persons)}", code="MP-201")
     refused = [scope for scope in scopes if scope not in client.scopes]
     if refused or not scopes:
         named = " ".join(refused) or "none given"
         raise OAuthRefusal("invalid_scope", f"Token request contains invalid scopes for client, {named}", code="MP-200")
+    withdrawn = [scope for scope in scopes if scope in client.withdrawn_scopes]
+    if withdrawn:
+        text = f"Consumer has not been granted access to the scope {withdrawn[0]}"
+        raise OAuthRefusal(FORBIDDEN, text, code="MP-250", status=403)
     return list(dict.fromkeys(scopes))
 
 

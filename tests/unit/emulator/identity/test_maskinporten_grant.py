@@ -63,7 +63,7 @@ REFUSED: list[tuple[str, dict[str, Any], str, str | None, str]] = [
     ("unknown claim", {"nbf": int(NOW), "scope": SCOPE}, "invalid_request", "MP-011", "nbf"),
     ("no scope", {}, "invalid_scope", "MP-200", "none given"),
     ("scope not granted", {"scope": f"{SCOPE} altinn:all"}, "invalid_scope", "MP-200", "altinn:all"),
-    ("on behalf of", {"scope": SCOPE, "consumer_org": "897069650"}, "access_denied", "MP-251", "has not delegated"),
+    ("on behalf of", {"scope": SCOPE, "consumer_org": "897069650"}, "forbidden", "MP-251", "has not delegated"),
     ("own org", {"scope": SCOPE, "consumer_org": "999999999"}, "invalid_request", None, "combination consumer_org"),
 ]
 
