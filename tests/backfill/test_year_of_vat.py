@@ -151,3 +151,18 @@ def test_now_as_the_form_fills_it_in_is_no_filing(installation: Installation, re
     assert run["state"] == "failed"
     assert "does not say which period" in installation.log(VAT, run["dag_run_id"], "period")
     assert installation.writes() == writes
+
+
+def test_a_logical_date_that_is_a_period_s_first_day_says_the_period(
+    installation: Installation, returns: Returns
+) -> None:
+    installation.enable(VAT)
+    term = TERMS.periods(LAST_YEAR - 2, LAST_YEAR - 2)[5]
+    returns.write(term.name)
+    filed = len(installation.filings())
+    run = installation.run(VAT, conf(returns), logical_date=f"{term.start}T00:00:00Z")
+    assert run["state"] == "success"
+    assert installation.api.xcom(VAT, run["dag_run_id"], "period")["period"] == term.name
+    installation.clear_run(VAT, term.start)
+    assert states_of(installation, [term]) == ["success"]
+    assert len(installation.filings()) == filed + 1

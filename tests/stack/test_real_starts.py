@@ -73,11 +73,6 @@ def test_the_clock_the_command_line_the_api_and_a_clear_file_a_term_once(airflow
     assert file_with(airflow, dag_id, scheduled) == (period, instance_id)
     assert filings(airflow, period) == [instance_id]
 
-    previous = TERMS.periods(LATEST.start.year - 1, LATEST.start.year - 1)[0]
-    exact = start(airflow, dag_id, logical_date=f"{previous.start}T00:00:00Z")
-    assert file_with(airflow, dag_id, exact)[0] == previous.name
-    assert len(filings(airflow, previous.name)) == 1
-
 
 def test_an_event_with_a_partition_key_files_its_period_once(airflow: RealAirflow, tmp_path: Path) -> None:
     dag_id, period = "filing_on_event", TERMS.periods(2023, 2023)[0].name

@@ -10,10 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import requests
 
+from altinn.authorities.vat_periods import VatPeriod
 from altinn.deadlines import StatutoryDeadline
 from altinn.emulator import Emulator
 from altinn.periods import containing, report_calendar
+from tests.contract.test_vat_app import Filing, envelope, vat_return
 from tests.system.airflow_process import Environment, own_airflow, run
 
 COMPANY = "999999999"
@@ -62,6 +65,21 @@ def test_it_fails_and_says_whether_there_was_a_run(environment: Environment) -> 
     make_run(environment, term.name, "--logical-date", f"{term.start}T00:00:00+00:00")
     second = run(environment, *watch, expected=1)
     assert "; vat_return has a run for it" in second.stdout + second.stderr
+
+    file_by_hand(json.loads(environment["AIRFLOW_CONN_ALTINN_VAT"])["host"], VatPeriod.parse(term.name))
+    until_due = max(0, (VAT_TERMS.due_date(term) - date.today()).days)
+    third = run(environment, *watch[:-1], json.dumps({**conf, "alarm_days": until_due}))
+    assert "nothing is missing" in third.stdout + third.stderr
+
+
+def file_by_hand(altinn: str, period: VatPeriod) -> None:
+    """File the term's return as a person does who uses another system."""
+    filing = Filing(altinn, requests.get(f"{altinn}/Home/GetTestUserToken/1337", timeout=10).text)
+    year = f"<aar>{period.year}<".encode()
+    content = vat_return().replace(b"september-oktober", period.value.encode()).replace(b"<aar>2022<", year)
+    filing.prepare(envelope(period=period.value).replace(b"<aar>2022<", year), content)
+    for action in ("write", "confirm"):
+        assert filing.push(action).status_code == 200
 
 
 def without_margin(text: str) -> str:
