@@ -189,6 +189,13 @@ def old_library(bench: Bench) -> None:
     bench.proxy.falsify("GET", "applicationmetadata", 200, body=json.dumps(metadata).encode(), times=9)
 
 
+def no_form(bench: Bench) -> None:
+    url = f"{bench.emulator.base_url}/{APP}/api/v1/applicationmetadata"
+    metadata = requests.get(url, timeout=10).json()
+    metadata["dataTypes"] = [one for one in metadata["dataTypes"] if not one.get("appLogic")]
+    bench.proxy.falsify("GET", "applicationmetadata", 200, body=json.dumps(metadata).encode(), times=9)
+
+
 def closed_instance(bench: Bench) -> None:
     """Leave an open instance with which the system user may do nothing."""
     draft(bench)
@@ -339,6 +346,22 @@ def test_an_app_that_drops_data_values_is_told(bench: Bench) -> None:
     bench.proxy.falsify("DELETE", "/instances/", 200, body=b"{}")
     findings = bench.examined(Question(APP, try_draft=True))
     assert failed(findings) == ["dataValues"]
+
+
+def test_an_app_without_a_form_is_a_warning_with_the_owner_s_name(bench: Bench) -> None:
+    no_form(bench)
+    findings = bench.examined()
+    assert {one.link for one in findings if one.status == WARNING} == {"data types"}, as_text(findings)
+    assert found(findings, "data types").who.startswith("the app's owner")
+
+
+def test_a_draft_that_may_not_be_made_is_a_lack_of_rights(bench: Bench) -> None:
+    bench.proxy.falsify("POST", "/instances$", 403)
+    findings = bench.examined(Question(APP, try_draft=True))
+    assert failed(findings) == ["rights"], as_text(findings)
+    refused = next(one for one in findings if one.status == FAILED)
+    assert "no draft may be created" in refused.text
+    assert refused.who.startswith("the company that approves")
 
 
 def test_production_gets_no_draft(bench: Bench) -> None:
