@@ -79,6 +79,22 @@ def test_deferred_then_done(run_task: RunTask, pushed: Pushed, look: Look) -> No
     assert run_task(sensor).state == "success"
 
 
+@pytest.mark.parametrize("rule", [{"accepted_when": "confirmed"}, {"accepted_when": "receipt", "receipt_types": ["r"]}])
+def test_a_rejection_ends_the_wait_for_what_only_an_acceptance_brings(
+    run_task: RunTask, pushed: Pushed, look: Look, rule: dict[str, Any]
+) -> None:
+    arguments = pushed("ttd/basic-feedback", "data", "confirmation")
+    control(look, arguments["instance_id"], "decide", outcome="silent")
+    sensor = AltinnFeedbackSensor(task_id="wait", authority=rule, **arguments)
+    waiting = run_task(sensor)
+    assert waiting.state == "deferred"
+    control(look, arguments["instance_id"], "decide", outcome="rejected", codes=["R061: no"])
+    wait_for = waiting.message.trigger_kwargs["wait_for"]
+    trigger = trigger_for(arguments["instance_id"], arguments["altinn_conn_id"], wait_for=wait_for)
+    assert asyncio.run(event_of(trigger))["status"] == "done"
+    assert run_task(sensor).state == "success"
+
+
 def test_it_only_reads_and_reads_storage(run_task: RunTask, pushed: Pushed, look: Look) -> None:
     arguments = pushed("ttd/basic-signing", "data")
     before = len(look.journal())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from altinn.exceptions import AltinnConfigurationError, AltinnRejectedError, AltinnUnknownOutcomeError
@@ -101,13 +101,15 @@ class AcceptanceRule:
             raise AltinnConfigurationError("accepted_when='receipt' needs receipt_types: name the receipt's data type")
 
     def awaited(self) -> Awaited:
-        """Return what a sender waits for."""
-        return Awaited(self.receipt_types, confirmed=self.accepted_when == "confirmed")
+        """Return what a sender waits for; a rejection by sub-status ends the wait, since nothing else may follow."""
+        return Awaited(
+            self.receipt_types, confirmed=self.accepted_when == "confirmed", rejected_labels=self.rejected_labels
+        )
 
     def outcome(self, instance: Instance) -> Outcome:
         """Decide from a fresh read of the instance."""
         label = instance.substatus.strip()
-        if label.casefold() in {one.casefold() for one in self.rejected_labels}:
+        if is_one_of(label, self.rejected_labels):
             said = instance.substatus_text.strip()
             return Outcome(
                 REJECTED, f"the authority's sub-status is {label!r}", (f"{label}: {said}" if said else label,)
@@ -118,9 +120,14 @@ class AcceptanceRule:
         missing = self.awaited().missing(instance)
         if missing:
             return Outcome(WAITING_FOR_AUTHORITY, missing)
-        if label and self.accepted_labels and label.casefold() not in {one.casefold() for one in self.accepted_labels}:
+        if label and self.accepted_labels and not is_one_of(label, self.accepted_labels):
             return Outcome(UNKNOWN, f"the authority's sub-status is {label!r}, which is not known here")
         return Outcome(ACCEPTED, _why_accepted(self, instance))
+
+
+def is_one_of(label: str, labels: Collection[str]) -> bool:
+    """Say whether a sub-status label is among these, without regard to case and surrounding space."""
+    return label.strip().casefold() in {one.strip().casefold() for one in labels}
 
 
 def _why_accepted(rule: AcceptanceRule, instance: Instance) -> str:
@@ -139,11 +146,13 @@ class Awaited:
     :param confirmed: the service owner's complete confirmation as well.
     :param feedback_types: data types that end the wait before the process has ended, once all are there and the app's
         own `feedback/status` says that the feedback is provided; none where the app has no such path.
+    :param rejected_labels: sub-status labels that end the wait at once: whoever is rejected may get no receipt.
     """
 
     receipt_types: tuple[str, ...] = ()
     confirmed: bool = False
     feedback_types: tuple[str, ...] = ()
+    rejected_labels: frozenset[str] = frozenset()
 
     def hangs_on_feedback(self, instance: Instance) -> bool:
         """Say whether only the app's `feedback/status` can tell if the wait is over: all is there, the end is not."""
@@ -151,8 +160,10 @@ class Awaited:
         return bool(self.feedback_types) and there and not instance.process.is_ended
 
     def missing(self, instance: Instance) -> str:
-        """Say what is not there yet; empty when all is."""
+        """Say what is not there yet; empty when all is, or when the authority has said no."""
         process = instance.process
+        if is_one_of(instance.substatus, self.rejected_labels):
+            return ""
         if not process.is_ended:
             answered = instance.feedback_provided and self.hangs_on_feedback(instance)
             return "" if answered else f"the instance is at {process.where}"

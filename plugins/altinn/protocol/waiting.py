@@ -39,6 +39,7 @@ class WaitFor:
     :param receipt_types: for "answer": data types that must be there.
     :param confirmed: for "answer": the service owner's confirmation as well.
     :param feedback_types: for "answer": see `Awaited`.
+    :param rejected_labels: for "answer": see `Awaited`.
     """
 
     kind: str
@@ -46,6 +47,7 @@ class WaitFor:
     receipt_types: tuple[str, ...] = ()
     confirmed: bool = False
     feedback_types: tuple[str, ...] = ()
+    rejected_labels: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -61,6 +63,7 @@ class WaitFor:
             "receipt_types": list(self.receipt_types),
             "confirmed": self.confirmed,
             "feedback_types": list(self.feedback_types),
+            "rejected_labels": sorted(self.rejected_labels),
         }
 
     @classmethod
@@ -72,12 +75,13 @@ class WaitFor:
             tuple(str(name) for name in value.get("receipt_types") or ()),
             bool(value.get("confirmed")),
             tuple(str(name) for name in value.get("feedback_types") or ()),
+            frozenset(str(label) for label in value.get("rejected_labels") or ()),
         )
 
     @property
     def awaited(self) -> Awaited:
         """What must be there; nothing for a wait that is about the process alone."""
-        return Awaited(self.receipt_types, self.confirmed, self.feedback_types)
+        return Awaited(self.receipt_types, self.confirmed, self.feedback_types, self.rejected_labels)
 
     def progress(self, instance: Instance) -> Progress:
         """Say from a fresh read whether the wait is over."""

@@ -37,4 +37,5 @@ class AltinnFeedbackSensor(AltinnWaitingSensor):
             return WaitFor(ANSWER, receipt_types=tuple(types))
         awaited = load_authority(self.authority).awaited()
         early = (*awaited.feedback_types, *types) if awaited.feedback_types else ()
-        return WaitFor(ANSWER, "", (*awaited.receipt_types, *types), awaited.confirmed, early)
+        wanted = (*awaited.receipt_types, *types)
+        return WaitFor(ANSWER, "", wanted, awaited.confirmed, early, awaited.rejected_labels)

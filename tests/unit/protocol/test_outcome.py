@@ -107,6 +107,18 @@ def test_a_rejection_by_sub_status_has_the_authority_s_words() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "rule", [AcceptanceRule("ended"), AcceptanceRule("confirmed"), AcceptanceRule("receipt", ("kvittering",))]
+)
+@pytest.mark.parametrize("process", [recorded.ENDED, at("feedback")])
+def test_whoever_is_rejected_does_not_wait_for_what_only_an_acceptance_brings(
+    rule: AcceptanceRule, process: dict[str, Any]
+) -> None:
+    rejected = changed(process=process, status={"substatus": {"label": " avvist "}})
+    assert rule.outcome(rejected).state == "rejected"
+    assert rule.awaited().missing(rejected) == ""
+
+
 @pytest.mark.parametrize(("when", "types"), [("", ()), ("always", ()), ("receipt", ())])
 def test_what_counts_as_accepted_must_be_said(when: str, types: tuple[str, ...]) -> None:
     with pytest.raises(AltinnConfigurationError, match="accepted_when"):

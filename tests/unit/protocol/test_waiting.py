@@ -26,6 +26,7 @@ DATA, CONFIRMATION, SIGNING, FEEDBACK = (
 )
 ENDED = Instance.from_json({**recorded.APP, "process": recorded.ENDED})
 DELETED = Instance.from_json({**recorded.APP, "status": {"isSoftDeleted": True}})
+REJECTED = Instance.from_json({**recorded.APP, "process": recorded.ENDED, "status": {"substatus": {"label": "Avvist"}}})
 KEPT = Instance.from_json({**recorded.APP, "process": recorded.ENDED, "status": {"isSoftDeleted": True}})
 
 
@@ -37,6 +38,8 @@ KEPT = Instance.from_json({**recorded.APP, "process": recorded.ENDED, "status": 
         (WaitFor("answer", receipt_types=("kvittering",)), ENDED, "waiting"),
         (WaitFor("answer", receipt_types=("model",)), ENDED, "done"),
         (WaitFor("answer", confirmed=True), ENDED, "waiting"),
+        (WaitFor("answer", confirmed=True, rejected_labels=frozenset({"avvist"})), REJECTED, "done"),
+        (WaitFor("answer", confirmed=True, rejected_labels=frozenset({"nei"})), REJECTED, "waiting"),
         (WaitFor("answer"), DELETED, "stopped"),
         (WaitFor("answer"), KEPT, "done"),
         (WaitFor("ended"), SIGNING, "waiting"),
@@ -66,7 +69,13 @@ def test_how_far_it_is(wait: WaitFor, instance: Instance, state: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wait", [WaitFor("answer", receipt_types=("a", "b"), confirmed=True), WaitFor("left", "signing"), WaitFor("ended")]
+    "wait",
+    [
+        WaitFor("answer", receipt_types=("a", "b"), confirmed=True),
+        WaitFor("answer", feedback_types=("a",), rejected_labels=frozenset({"Avvist", "nei"})),
+        WaitFor("left", "signing"),
+        WaitFor("ended"),
+    ],
 )
 def test_it_travels_as_plain_json(wait: WaitFor) -> None:
     carried: dict[str, Any] = json.loads(json.dumps(wait.as_json()))
