@@ -13,7 +13,7 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.execution_time.comms import SucceedTask
 
 from altinn.cli import main
-from altinn.evidence import problems_of
+from altinn.evidence import Bundled, problems_of, write_manifest
 from altinn.operators import AltinnCollectReceiptOperator
 from tests.system.conftest import Connect, Look, Outcome, RunTask
 from tests.system.test_waiting import Pushed, control, pushed
@@ -136,6 +136,44 @@ def test_a_damaged_bundle_is_written_anew(run_task: RunTask, pushed: Pushed, loo
     (bundle / "events.json").write_bytes(b"{}")
     again = collect(run_task, tmp_path, arguments)
     assert problems_of(bundle, expected_sha256=again.result["manifest_sha256"]) == []
+
+
+def test_a_receipt_that_altinn_has_replaced_leaves_the_bundle(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    rule = {"accepted_when": "receipt", "receipt_types": ["model"]}
+    bundle = local(collect(run_task, tmp_path, arguments, authority=rule).result["bundle"])
+    (receipt,) = (bundle / "receipts").iterdir()
+    # As an earlier run would have left it, had the authority's document had another name then.
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest.pop("seal")
+    (entry,) = (e for e in manifest.pop("files") if e["path"] == f"receipts/{receipt.name}")
+    receipt.rename(receipt.with_name("old.xml"))
+    old = Bundled("receipts/old.xml", entry["sha256"], entry["size"], entry["what"])
+    about = {k: v for k, v in manifest.items() if k != "format"} | {"last_changed": "before"}
+    write_manifest(bundle, about, [old])
+    again = collect(run_task, tmp_path, arguments, authority=rule)
+    assert again.state == "success", again.error
+    assert [path.name for path in (bundle / "receipts").iterdir()] == [receipt.name]
+    assert main(["verify-receipt", str(bundle)]) == 0
+
+
+def test_a_bundle_with_something_else_in_it_is_no_proof(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    bundle = local(collect(run_task, tmp_path, arguments).result["bundle"])
+    (bundle / "note.txt").write_text("added by somebody")
+    (marker,) = tmp_path.glob("*.announced")
+    marker.unlink()
+    again = collect(run_task, tmp_path, arguments)
+    assert again.state == "failed"
+    assert "note.txt is not in the manifest" in str(again.error)
+    assert (bundle / "note.txt").exists(), "what others put there is theirs"
+    (bundle / "note.txt").unlink()
+    assert collect(run_task, tmp_path, arguments).state == "success"
+    assert main(["verify-receipt", str(bundle)]) == 0
 
 
 def test_what_was_sent_outlives_a_later_run(run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path) -> None:

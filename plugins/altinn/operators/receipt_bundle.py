@@ -62,8 +62,12 @@ class ReceiptBundle:
         return found if found.manifest.get("last_changed") == instance.last_changed else None
 
     def fetch(self, authority: Authority, instance: Instance) -> list[dict[str, Any]]:
-        """Download what the authority has added; a bundle that was there counts as unfinished from now on."""
+        """Download what the authority has added; a bundle that was there counts as unfinished from now on.
+
+        Receipts of that bundle which the instance does not have any more are removed: a new one cannot list them.
+        """
         target = self.folder / RECEIPTS
+        earlier = self._receipts_before()
         if (self.folder / MANIFEST).exists():
             (self.folder / MANIFEST).unlink()
         files: list[dict[str, Any]] = []
@@ -73,7 +77,19 @@ class ReceiptBundle:
                 target.mkdir(parents=True, exist_ok=True)
                 name = free_name(element, taken)
                 files.append(fetch_element(self.hook, self.app, instance.id, element, name, target))
+        for name in sorted(earlier - {str(file["file_name"]) for file in files}):
+            (target / name).unlink(missing_ok=True)
+            self.report(f"{instance.id}: the receipt {name} is not in Altinn any more: removed from the bundle")
         return files
+
+    def _receipts_before(self) -> set[str]:
+        """Return the file names of the receipts that a bundle written earlier lists."""
+        try:
+            found = read_manifest(self.folder)
+        except AltinnInputError:
+            return set()
+        names = (str(entry["file_name"]) for entry in receipts_in(found, self.folder)) if found else ()
+        return {name for name in names if name not in (".", "..") and "/" not in name and "\\" not in name}
 
     def write(
         self,
@@ -85,7 +101,10 @@ class ReceiptBundle:
         validation: Sequence[Any] | None,
         period: str,
     ) -> Bundle:
-        """Write everything but the receipts, the manifest last."""
+        """Write everything but the receipts, the manifest last.
+
+        :raises AltinnInputError: the bundle would not pass `altinn verify-receipt`, because somebody has added to it.
+        """
         events = self.hook.run(self.hook.session.perform(self.hook.storage.events(instance.id)))
         confirmation = who_confirmed(events)
         bundled = [
@@ -125,6 +144,11 @@ class ReceiptBundle:
         if written is None:
             raise AltinnInputError(
                 f"the bundle in {self.folder} vanished while it was written: does the storage keep files?"
+            )
+        if problems := problems_of(self.folder):
+            raise AltinnInputError(
+                f"the bundle in {self.folder} is no proof: {'; '.join(problems[:5])}. Move away what does not belong "
+                "there, and clear the task"
             )
         self.report(f"{instance.id}: receipt bundle with {len(bundled)} file(s) in {self.folder}")
         return written
