@@ -77,6 +77,10 @@ class MemorySupervisor:
     def _GetXCom(self, message: Any) -> Any:
         return comms.XComResult(key=message.key, value=self.xcoms.get((message.task_id, message.key)))
 
+    def _GetXComSequenceSlice(self, message: Any) -> Any:
+        key = (message.task_id, message.key)
+        return comms.XComSequenceSliceResult(root=[self.xcoms[key]] if key in self.xcoms else [])
+
     def _SetXCom(self, message: Any) -> None:
         self.xcoms[message.task_id, message.key] = message.value
 
