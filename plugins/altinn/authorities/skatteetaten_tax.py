@@ -8,6 +8,7 @@ https://github.com/Skatteetaten/skattemeldingen (docs/api-v2, docs/vedlegg).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from altinn.authorities.authority import CHOICE, Authority, Step
@@ -54,10 +55,11 @@ class CompanyTaxReturn(Authority):
 
     def verdict(self, instance: Instance, documents: Mapping[str, bytes]) -> Outcome:
         """Decide from the feedback; a result that is not known is unknown, never accepted."""
-        general = _RULE.outcome(instance)
+        general, feedback = _RULE.outcome(instance), documents.get(FEEDBACK)
+        if general.state == REJECTED and feedback is not None:
+            return replace(general, codes=(*read_feedback(feedback)[1], *general.codes))
         if general.state != ACCEPTED:
             return general
-        feedback = documents.get(FEEDBACK)
         if feedback is None:
             return Outcome(UNKNOWN, f"{FEEDBACK} is there but has not been read")
         stated, codes = read_feedback(feedback)

@@ -95,3 +95,12 @@ def test_the_feedback_decides(document: bytes | None, state: str) -> None:
 def test_the_income_year_is_read_from_the_app_s_form() -> None:
     assert AUTHORITY.period_of(b"<skattemeldingApp><inntektsaar>2024</inntektsaar></skattemeldingApp>") == "2024"
     assert AUTHORITY.period_of(b"") is None
+
+
+def test_a_rejection_by_sub_status_has_the_feedback_s_codes_as_well() -> None:
+    refused = Instance.from_json(
+        {**recorded.APP, "process": recorded.ENDED, "data": [ELEMENT], "status": {"substatus": {"label": "Avvist"}}}
+    )
+    found = AUTHORITY.verdict(refused, {"tilbakemelding": feedback("validertMedFeil", DEVIATION)})
+    assert (found.state, found.codes) == ("rejected", ("manglerVerdi: /a/b", "Avvist"))
+    assert AUTHORITY.verdict(refused, {}).codes == ("Avvist",)
