@@ -118,6 +118,7 @@ def altinn_filing(
             organisation_number=organisation_number,
             content_sha256=content_sha256,
             documents=documents,
+            allow_changes=list(allow_changes),
             data_values=data_values,
             approval="a person in Airflow" if require_approval else None,
             **common,

@@ -257,19 +257,63 @@ def test_on_existing_fail_stops_at_others_and_goes_on_with_its_own(
 
 
 def test_changed_documents_become_the_next_correction_when_that_is_wanted(
-    run_task: RunTask, connection: str, look: Look
+    run_task: RunTask, connection: str, look: Look, tmp_path: Path
 ) -> None:
-    main = create(run_task, content_sha256="aa" * 32).result
+    path = tmp_path / "note.txt"
+
+    def made(content: str) -> Outcome:
+        path.write_text(content)
+        return create(run_task, documents=[{"data_type": "attachment", "path": str(path)}], on_changed="correction")
+
+    main = made("a").result
     look.submit(main)
-    first = create(run_task, content_sha256="bb" * 32, on_changed="correction")
+    first = made("b")
     assert first.state == "success", first.error
     assert look.instance(first.result)["dataValues"]["filingkind"] == "correction-1"
-    assert create(run_task, content_sha256="bb" * 32, on_changed="correction").result == first.result
+    assert made("b").result == first.result
     look.submit(first.result)
-    assert create(run_task, content_sha256="bb" * 32, on_changed="correction").result == first.result
-    second = create(run_task, content_sha256="cc" * 32, on_changed="correction")
+    assert made("b").result == first.result
+    second = made("c")
     assert look.instance(second.result)["dataValues"]["filingkind"] == "correction-2"
-    assert create(run_task, content_sha256="aa" * 32, on_changed="correction").result == main
+    assert made("a").result == main
+
+
+def test_a_hash_alone_makes_no_correction(run_task: RunTask, connection: str, look: Look) -> None:
+    """A draft keeps its first hash and is brought up to date in place, so the hash cannot tell what was delivered."""
+    main = create(run_task, content_sha256="aa" * 32).result
+    look.submit(main)
+    writes = look.writes()
+    refused = create(run_task, content_sha256="bb" * 32, on_changed="correction")
+    assert isinstance(refused.error, AltinnDiffersError)
+    assert "no correction is filed" in str(refused.error)
+    assert look.writes() == writes
+
+
+@pytest.mark.parametrize("more", [(), ("other.txt",)])
+def test_what_was_delivered_with_more_than_is_meant_is_something_else(
+    run_task: RunTask, connection: str, look: Look, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    paths = [tmp_path / name for name in ("note.txt", "late.txt", *more)]
+    for path in paths:
+        path.write_text(path.name)
+    meant = [{"data_type": "attachment", "path": str(path)} for path in paths]
+    draft = {"app": "ttd/basic", "instance_id": create(run_task, documents=meant[:1]).result}
+    put = run_task(AltinnUploadDataOperator(task_id="upload", documents=meant, **draft))
+    assert put.state == "success", put.error
+    look.submit(draft["instance_id"])
+    again = create(run_task, documents=meant[:2])
+    assert again.state == ("failed" if more else "success"), again.error
+
+
+def test_a_draft_that_is_deleted_during_the_last_look_is_not_pushed(
+    run_task: RunTask, draft: dict[str, Any], proxied: str, proxy: AltinnProxy, look: Look, form: str
+) -> None:
+    documents = upload(run_task, draft, form)
+    address = f"/ttd/basic/instances/{draft['instance_id']}?hard=false"
+    proxy.before("GET", "/api/v1/applicationmetadata", lambda: look.api("DELETE", address))
+    refused = push(run_task, draft, documents=documents)
+    assert isinstance(refused.error, AltinnUnexpectedStateError)
+    assert look.requests("PUT", NEXT) == []
 
 
 @pytest.mark.parametrize("name", ["on_existing", "on_changed", "on_foreign"])

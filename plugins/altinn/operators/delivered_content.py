@@ -20,18 +20,22 @@ class MeantDocuments:
 
     :param sha256: hash over the source documents; empty when nobody knows it.
     :param documents: the documents themselves, where the caller gave them.
+    :param allow_changes: paths in forms where the app may keep something else, as in AltinnUploadDataOperator.
     """
 
     sha256: str
     documents: Sequence[Document] = ()
+    allow_changes: Sequence[str] = ()
 
     @classmethod
-    def of(cls, content_sha256: str | None, documents: Sequence[Document]) -> MeantDocuments:
+    def of(
+        cls, content_sha256: str | None, documents: Sequence[Document], allow_changes: Sequence[str] = ()
+    ) -> MeantDocuments:
         """Take the caller's hash, or make it from the documents."""
         if content_sha256 or not documents:
-            return cls(content_sha256 or "", documents)
+            return cls(content_sha256 or "", documents, allow_changes)
         named = [{"data_type": d.data_type, "file_name": d.file_name, "sha256": d.sha256} for d in documents]
-        return cls(combined_sha256(named), documents)
+        return cls(combined_sha256(named), documents, allow_changes)
 
     def differ_from_stamp(self, instance: Instance) -> bool:
         """Whether the instance was made with other documents. A draft may have been brought up to date since."""
@@ -54,7 +58,7 @@ class MeantDocuments:
         if not self.documents:
             return True
         api = hook.app(app)
-        read_back = FormReadBack(hook.session, api, instance.id, (), report)
+        read_back = FormReadBack(hook.session, api, instance.id, self.allow_changes, report)
         closed = ClosedInstance(hook.session, api, instance.id, forms, read_back, report)
         if not hook.run(closed.holds(self.documents, instance)):
             return True

@@ -67,6 +67,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
     :param documents: all documents that will be filed, as AltinnUploadDataOperator takes them: checked against the
         app's metadata before anything is made. Without `content_sha256` that hash is made from them as well; give one
         where a document is generated anew each time, such as an envelope with the time in it.
+    :param allow_changes: as in AltinnUploadDataOperator, for the comparison with what was delivered.
     :param approval: who must approve before the first push; stamped as a hint, so that whoever adopts the draft
         needs an approval as well.
     :param prefill: values for the app's form by path, instead of a key.
@@ -90,6 +91,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         "data_values",
         "content_sha256",
         "documents",
+        "allow_changes",
         "approval",
         "prefill",
     )
@@ -108,6 +110,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         data_values: Mapping[str, str] | None = None,
         content_sha256: str | None = None,
         documents: Sequence[Mapping[str, str]] | None = None,
+        allow_changes: Sequence[str] = (),
         approval: str | None = None,
         prefill: Mapping[str, str] | None = None,
         on_foreign: str = "fail",
@@ -126,6 +129,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         self.data_values = data_values
         self.content_sha256 = content_sha256
         self.documents = documents
+        self.allow_changes = allow_changes
         self.approval = approval
         self.prefill = prefill
         self.on_foreign = on_foreign
@@ -135,7 +139,9 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
     def act(self, context: Context, living: LivingTry, waited: float) -> str:
         """Adopt or create, and return the instance id."""
         owner = chosen_owner(self)
-        meant = MeantDocuments.of(self.content_sha256, documents_of(self.documents) if self.documents else [])
+        meant = MeantDocuments.of(
+            self.content_sha256, documents_of(self.documents) if self.documents else [], tuple(self.allow_changes)
+        )
         if self.prefill:
             instance_id = self._create_prefilled(owner)
         else:
@@ -170,6 +176,13 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
                     f"{filed.instance.id} was delivered for this period with other documents: nothing is filed. File "
                     "a correction (on_changed='correction', or kind='correction' with correction_number=1) if the new "
                     "ones are meant",
+                    [str(filed.instance.id)],
+                )
+            if not meant.documents:
+                raise AltinnDiffersError(
+                    f"{filed.instance.id} was made with other documents for this period, and without documents=… it "
+                    "cannot be told whether these were delivered in it: no correction is filed. Give this task the "
+                    "documents, or ask for kind='correction' yourself",
                     [str(filed.instance.id)],
                 )
             return self._corrected(context, living, key, meant, forms)

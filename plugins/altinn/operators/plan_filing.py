@@ -44,6 +44,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
     :param content_sha256: as in AltinnInstantiateOperator, to say whether what is delivered is the same.
     :param documents: as in AltinnInstantiateOperator; without them the hash of what the draft was made with decides,
         and a draft that was brought up to date before its delivery seems to differ.
+    :param allow_changes: as in AltinnUploadDataOperator, for that comparison.
     :param dry_run: write nothing.
     :param on_backfill: "file_missing" or "verify_only".
     :param max_filings_per_backfill: how many periods one backfill may file; 0 for no limit.
@@ -59,6 +60,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
         "organisation_number",
         "content_sha256",
         "documents",
+        "allow_changes",
         "is_dry_run",
         "on_backfill",
         "max_filings_per_backfill",
@@ -73,6 +75,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
         organisation_number: str | None = None,
         content_sha256: str | None = None,
         documents: Sequence[Mapping[str, str]] | None = None,
+        allow_changes: Sequence[str] = (),
         dry_run: bool | str = False,
         on_backfill: str = FILE_MISSING,
         max_filings_per_backfill: int | str = BACKFILL_LIMIT,
@@ -87,6 +90,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
         self.organisation_number = organisation_number
         self.content_sha256 = content_sha256
         self.documents = documents
+        self.allow_changes = allow_changes
         self.is_dry_run = dry_run  # BaseOperator has a method dry_run
         self.on_backfill = on_backfill
         self.max_filings_per_backfill = max_filings_per_backfill
@@ -165,6 +169,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
         self.report(f"{key} is filed as {found.instance.id} ({found.instance.process.where})")
 
     def _differs(self, found: Filed) -> bool:
-        meant = MeantDocuments.of(self.content_sha256, documents_of(self.documents) if self.documents else [])
+        documents = documents_of(self.documents) if self.documents else []
+        meant = MeantDocuments.of(self.content_sha256, documents, tuple(self.allow_changes))
         forms = form_types(self.hook.metadata(self.app))
         return meant.differ_from_delivered(found.instance, self.hook, self.app, forms, self.report)

@@ -65,7 +65,13 @@ class ClosedInstance:
         )
 
     def holds(self, documents: Sequence[Document], instance: Instance) -> Flow[bool]:
-        """Whether every document lies in the instance as it is here: forms by meaning, files byte for byte."""
+        """Whether the documents, and no other ones of their types, lie in the instance as they are here.
+
+        Forms are compared by meaning, but for what `read_back` allows the app to change; files byte for byte.
+        """
+        for data_type in {document.data_type for document in documents} - self.forms:
+            if len(instance.of_type(data_type)) != sum(document.data_type == data_type for document in documents):
+                return False
         for document in documents:
             if not (yield from self._holds_one(document, instance.of_type(document.data_type))):
                 return False
@@ -78,7 +84,8 @@ class ClosedInstance:
             body = yield from read_kept_form(
                 self.session, self.app, self.instance_id, present[0].id, document.content_type
             )
-            return not any(difference.stops for difference in compare_forms(document.content(), body))
+            allowed = self.read_back.allow_changes
+            return not any(d.stops and not is_allowed(d, allowed) for d in compare_forms(document.content(), body))
         named = [e for e in present if same_name(e.file_name, document.file_name) and e.size == document.size]
         for element in named:
             if (yield from has_content(self.session, self.app, self.instance_id, element, document)):

@@ -12,6 +12,7 @@ from altinn.exceptions import (
     AltinnForbiddenError,
     AltinnHttpError,
     AltinnNotFoundError,
+    AltinnUnexpectedStateError,
 )
 from altinn.protocol.advance import Advance, Advanced
 from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is_delivered
@@ -69,6 +70,11 @@ class Submission:
     def _last_look(self) -> Flow[None]:
         survivor = self.survivor
         instance = yield from survivor.session.perform(survivor.storage.get_instance(survivor.instance_id))
+        if (instance.is_soft_deleted or instance.is_hard_deleted) and not is_delivered(instance):
+            raise AltinnUnexpectedStateError(
+                f"{instance.id} was deleted while its content was checked: nothing was pushed. See who deleted it",
+                [str(instance.id)],
+            )
         if instance.stamps.get(APPROVAL_STAMP) and not self.approved:
             raise AltinnFilingError(
                 f"{instance.id} was made to be approved by a person first, and this task has no approval: nothing was "
@@ -83,8 +89,11 @@ class Submission:
             return process.task_started
         types = dict(zip(process.task_ids, process.task_types, strict=False))
         if "feedback" not in types.values():
-            return process.ended
-        history = yield from self.advance.session.perform(self.advance.app.history(self.advance.instance_id))
+            return process.ended if types else ""
+        try:
+            history = yield from self.advance.session.perform(self.advance.app.history(self.advance.instance_id))
+        except (AltinnForbiddenError, AltinnNotFoundError):
+            return ""
         begun = [event.started or event.occurred for event in history if types.get(event.element_id) == "feedback"]
         return min(filter(None, begun), key=time_key, default="")
 
