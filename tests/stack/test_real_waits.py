@@ -101,6 +101,21 @@ def test_the_triggerer_dies_and_comes_back(airflow: RealAirflow, conf: dict[str,
     assert len(pushes) == 2
 
 
+def test_ending_the_wait_by_hand_withdraws_nothing(airflow: RealAirflow, conf: dict[str, Any]) -> None:
+    """Judged at the end, when the same run has waited anew and become green: nothing can come later."""
+    run_id, instance_id = waiting(airflow, "stack_feedback", conf)
+    path = f"/api/v2/dags/stack_feedback/dagRuns/{run_id}/taskInstances/{WAIT}"
+    airflow.api.service.call("PATCH", path, {"new_state": "failed"})
+    assert airflow.wait_for_run("stack_feedback", run_id) == "failed"
+    assert airflow.states("stack_feedback", run_id)["filing.accepted"] == "upstream_failed"
+    airflow.clear("stack_feedback", run_id, WAIT, "filing.accepted")
+    airflow.wait_for_task("stack_feedback", run_id, WAIT, "deferred")
+    airflow.control(instance_id, "decide", outcome="accepted")
+    airflow.require_success("stack_feedback", run_id)
+    writes = [e["method"] for e in airflow.journal() if instance_id in e["path"] and e["method"] != "GET"]
+    assert sorted(writes) == ["PUT", "PUT", "PUT"], "the form and two pushes, and nothing else"
+
+
 def test_an_approved_filing_is_filed(airflow: RealAirflow, conf: dict[str, Any]) -> None:
     run_id = airflow.trigger("stack_approval", conf)
     airflow.wait_for_task("stack_approval", run_id, "filing.approve", "awaiting_input")
@@ -121,3 +136,38 @@ def test_a_refused_approval_is_red_and_files_nothing(airflow: RealAirflow, conf:
     assert {state for task, state in states.items() if "push" in task} == {"upstream_failed"}
     instance_id = airflow.xcom("stack_approval", run_id, "filing.instantiate")
     assert not [e for e in airflow.journal() if e["path"].endswith(f"{instance_id}/process/next")]
+
+
+def pushes_of(airflow: RealAirflow, instance_id: str) -> list[dict[str, Any]]:
+    """Return the pushes of an instance that anybody has tried."""
+    return [e for e in airflow.journal() if e["path"].endswith(f"{instance_id}/process/next") and e["method"] == "PUT"]
+
+
+def test_what_changed_after_it_was_shown_is_not_filed(airflow: RealAirflow, conf: dict[str, Any]) -> None:
+    run_id = airflow.trigger("stack_approval", conf)
+    airflow.wait_for_task("stack_approval", run_id, "filing.approve", "awaiting_input")
+    shown = airflow.xcom("stack_approval", run_id, "filing.upload")
+    Path(conf["form_path"]).write_bytes(FORM.replace(b">a<", b">z<"))
+    airflow.clear("stack_approval", run_id, "filing.upload")
+    airflow.until(
+        lambda: airflow.xcom("stack_approval", run_id, "filing.upload") not in (None, shown), "the changed form"
+    )
+    airflow.respond("stack_approval", run_id, "filing.approve", "Approve")
+    push = "filing.push_1_data"
+    for attempt in (1, 2):
+        assert airflow.wait_for_run("stack_approval", run_id) == "failed"
+        assert airflow.states("stack_approval", run_id)[push] == "failed"
+        assert "is not what would be filed" in airflow.log("stack_approval", run_id, push, attempt)
+        if attempt == 1:
+            airflow.clear("stack_approval", run_id, push)
+    assert pushes_of(airflow, airflow.xcom("stack_approval", run_id, "filing.instantiate")) == []
+
+
+def test_an_approval_task_that_was_marked_as_done_is_no_approval(airflow: RealAirflow, conf: dict[str, Any]) -> None:
+    run_id = airflow.trigger("stack_approval", conf)
+    airflow.wait_for_task("stack_approval", run_id, "filing.approve", "awaiting_input")
+    path = f"/api/v2/dags/stack_approval/dagRuns/{run_id}/taskInstances/filing.approve"
+    airflow.api.service.call("PATCH", path, {"new_state": "success"})
+    assert airflow.wait_for_run("stack_approval", run_id) == "failed"
+    assert "this run has no approval" in airflow.log("stack_approval", run_id, "filing.push_1_data")
+    assert pushes_of(airflow, airflow.xcom("stack_approval", run_id, "filing.instantiate")) == []
