@@ -160,13 +160,13 @@ def _window(stack: Stack, emulator: Service, total: int, length: float) -> Measu
     import psutil
 
     parts = ("triggerer", "emulator")
-    requests, start = _requests(emulator), time.monotonic()
+    requests, start = requests_so_far(emulator), time.monotonic()
     before = [_cpu(stack, part) for part in parts]
     psutil.cpu_percent()
     time.sleep(length)
     machine = psutil.cpu_percent() / 100
     own, other = (_cpu(stack, part) - then for part, then in zip(parts, before, strict=True))
-    made, seconds = _requests(emulator) - requests, time.monotonic() - start
+    made, seconds = requests_so_far(emulator) - requests, time.monotonic() - start
     return Measured(total, own / seconds, _memory(stack), made / seconds, other / seconds, machine)
 
 
@@ -180,7 +180,7 @@ def _waiting(api: AirflowApi, dag_id: str, run_id: str) -> int:
     return int(api.service.call("GET", path)["total_entries"])
 
 
-def _requests(emulator: Service) -> int:
+def requests_so_far(emulator: Service) -> int:
     """Return how many requests there were so far; the waits make all of them.
 
     Only the newest entry is read: the emulator cannot answer anybody while it writes out a journal of thousands.

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Report
+from bench.waiting_filings import requests_so_far
 from scripts.components import Component, start, stop
 from scripts.rest import Service, wait_until
 
@@ -88,13 +89,13 @@ async def _measured(report: Report, service: Service, emulator: Component, ids: 
     own, other = psutil.Process(), psutil.Process(emulator.pid)
     try:
         await asyncio.sleep(2 * pace.interval)
-        requests, start_of_window = await asyncio.to_thread(_requests, service), time.monotonic()
+        requests, start_of_window = await asyncio.to_thread(requests_so_far, service), time.monotonic()
         before = _cpu(own), _cpu(other)
         psutil.cpu_percent()
         await asyncio.sleep(pace.intervals * pace.interval)
         machine = psutil.cpu_percent()
         used = _cpu(own) - before[0], _cpu(other) - before[1]
-        made = await asyncio.to_thread(_requests, service) - requests
+        made = await asyncio.to_thread(requests_so_far, service) - requests
         seconds = time.monotonic() - start_of_window
         for wait in (one for one in waits if one.done()):
             wait.result()
@@ -128,10 +129,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _requests(service: Service) -> int:
-    return int(service.call("GET", "/_emulator/journal?last=1")[0]["n"])
 
 
 def _cpu(process: Any) -> float:

@@ -13,7 +13,7 @@ from tests.fuzz.clients import FilingRun, PlainRun
 from tests.fuzz.exploration import draw, minimal
 from tests.fuzz.judge import DOUBLED, Verdict
 from tests.fuzz.mutants import MUTANTS, Mutant
-from tests.fuzz.schedules import CREATE, NEXT, PROCESS, QUERY, Disturbance, Plan, Schedule, Strike
+from tests.fuzz.schedules import CREATE, NEXT, PROCESS, QUERY, Disturbance, Plan, Schedule, Strike, paused
 from tests.fuzz.simulation import Simulation
 
 
@@ -24,12 +24,8 @@ def simulation() -> Iterator[Simulation]:
     running.close()
 
 
-def pause(where: tuple[str, str], number: int, seconds: float) -> tuple[Disturbance, ...]:
-    return (Disturbance("pause", number, seconds, where=where),)
-
-
 TOGETHER = (Plan(), Plan(0.005))
-LATE_CREATION = (Plan(disturbances=pause(NEXT, 1, 300.0)), Plan(0.005, pause(CREATE, 0, 40.0)))
+LATE_CREATION = (Plan(disturbances=paused(NEXT, 1, 300.0)), Plan(0.005, paused(CREATE, 0, 40.0)))
 """The second client has looked, and creates after the first one's last look and before its last push."""
 
 SHOWN_BY = {
@@ -38,7 +34,7 @@ SHOWN_BY = {
     "look before each push": Schedule(strikes=(Strike(PROCESS, "person_files"),)),
     "every page of the query": Schedule((Plan(clears=2), Plan(clears=2)), regimes=frozenset({"small_pages"})),
     "settle before the first push": Schedule(
-        (Plan(), Plan(2.0, pause(NEXT, 1, 40.0))), (Strike(CREATE, "created_earlier", 1, 20.0),)
+        (Plan(), Plan(2.0, paused(NEXT, 1, 40.0))), (Strike(CREATE, "created_earlier", 1, 20.0),)
     ),
     "the oldest survives (here: the smallest id)": Schedule(LATE_CREATION, seed=1),
     "the oldest survives (here: the youngest)": Schedule(LATE_CREATION),
@@ -49,7 +45,7 @@ SHOWN_BY = {
     "fence of the living try": Schedule((Plan(disturbances=(Disturbance("orphan", 0, 60.0, where=PROCESS),)),)),
     "compare contents before each push": Schedule(strikes=(Strike(PROCESS, "person_edits"),)),
     "read back what was delivered": Schedule(strikes=(Strike(PROCESS, "person_adds_file", 4),)),
-    "name the action": Schedule((Plan(disturbances=pause(NEXT, 1, 40.0)),), (Strike(NEXT, "late_duplicate", 1, 5.0),)),
+    "name the action": Schedule((Plan(disturbances=paused(NEXT, 1, 40.0)),), (Strike(NEXT, "late_duplicate", 1, 5.0),)),
     "never repeat a push": Schedule(strikes=(Strike(NEXT, "answer_lost"),), regimes=frozenset({"rights_not_split"})),
 }
 

@@ -190,6 +190,20 @@ def _delays() -> st.SearchStrategy[tuple[int, ...]]:
     return st.one_of(st.just(()), st.lists(index, max_size=80), st.lists(index, min_size=40, max_size=80)).map(tuple)
 
 
+def paused(where: tuple[str, str], number: int, seconds: float) -> tuple[Disturbance, ...]:
+    """Let a process stop before a request, counted from 0, without anybody noticing."""
+    return (Disturbance("pause", number, seconds, where=where),)
+
+
+def _without_delays(
+    plans: st.SearchStrategy[tuple[Plan, ...]],
+    strikes: st.SearchStrategy[tuple[Strike, ...]],
+    regimes: frozenset[str] = frozenset(),
+) -> st.SearchStrategy[Schedule]:
+    """Draw schedules of which only clients and faults are drawn."""
+    return st.builds(Schedule, plans, strikes, st.just(()), st.just(regimes), st.integers(0, 7))
+
+
 def anything() -> st.SearchStrategy[Schedule]:
     """Draw clients, faults and regimes without a plan."""
     none: frozenset[str] = frozenset()
@@ -241,13 +255,9 @@ def unseen() -> st.SearchStrategy[Schedule]:
     )
     first = st.builds(Plan, st.sampled_from((0.0, 0.005)))
     second = st.builds(Plan, st.sampled_from((0.005, 2.0, 2.0)), pauses.map(lambda one: (one,)))
-    return st.builds(
-        Schedule,
+    return _without_delays(
         st.tuples(first, second),
         late.map(lambda one: (one,)),
-        st.just(()),
-        st.just(frozenset()),
-        st.integers(0, 7),
     )
 
 
@@ -261,24 +271,15 @@ def unfinished() -> st.SearchStrategy[Schedule]:
         st.sampled_from((20.0, 120.0, 700.0, 700.0)),
     )
     starts = st.lists(st.sampled_from((0.005, 2.0, 25.0, 40.0)), max_size=2)
-    return st.builds(
-        Schedule,
+    return _without_delays(
         starts.map(lambda others: (Plan(), *(Plan(start) for start in others))),
         strike.map(lambda one: (one,)),
-        st.just(()),
-        st.just(frozenset()),
-        st.integers(0, 7),
     )
 
 
 def overtaken() -> st.SearchStrategy[Schedule]:
     """Draw a client that has looked and creates only after the other one's last look, before its last push."""
-
-    def paused(where: tuple[str, str], number: int, seconds: float) -> tuple[Disturbance, ...]:
-        return (Disturbance("pause", number, seconds, where=where),)
-
-    return st.builds(
-        Schedule,
+    return _without_delays(
         st.builds(
             lambda number, begin, long: (
                 Plan(disturbances=paused(NEXT, number, long)),
@@ -289,9 +290,6 @@ def overtaken() -> st.SearchStrategy[Schedule]:
             st.sampled_from((60.0, 300.0)),
         ),
         st.just(()),
-        st.just(()),
-        st.just(frozenset()),
-        st.integers(0, 7),
     )
 
 
@@ -305,13 +303,9 @@ def replaced() -> st.SearchStrategy[Schedule]:
         st.booleans(),
         st.sampled_from((PROCESS, NEXT, CREATE, READ)),
     )
-    return st.builds(
-        Schedule,
+    return _without_delays(
         st.lists(one, min_size=1, max_size=2).map(lambda all_of_them: (Plan(disturbances=tuple(all_of_them)),)),
         st.just(()),
-        st.just(()),
-        st.just(frozenset()),
-        st.integers(0, 7),
     )
 
 
@@ -319,13 +313,9 @@ def meddled() -> st.SearchStrategy[Schedule]:
     """Draw a single client, and a person who does something to its draft at the moment of one of its requests."""
     places, numbers = st.sampled_from((PROCESS, PROCESS, READ, QUERY, NEXT)), st.sampled_from((1, 2, 2, 3, 4, 4, 5))
     meddling = st.builds(Strike, places, st.sampled_from(PERSON), numbers, st.just(1.0))
-    return st.builds(
-        Schedule,
+    return _without_delays(
         st.builds(Plan, st.just(0.0), st.just(()), st.sampled_from((0, 0, 1))).map(lambda plan: (plan,)),
         st.lists(meddling, min_size=1, max_size=2).map(tuple),
-        st.just(()),
-        st.just(frozenset()),
-        st.integers(0, 7),
     )
 
 
@@ -347,13 +337,10 @@ def paged() -> st.SearchStrategy[Schedule]:
 def moving() -> st.SearchStrategy[Schedule]:
     """Draw clients of which one comes late, and rows that move while somebody reads page after page."""
     numbers = st.sets(st.integers(8, 29), min_size=3, max_size=9)
-    return st.builds(
-        Schedule,
+    return _without_delays(
         st.sampled_from((40.0, 300.0)).map(lambda third: (Plan(), Plan(0.005), Plan(third))),
         numbers.map(lambda drawn: tuple(Strike(QUERY, "rows_move", number) for number in sorted(drawn))),
-        st.just(()),
-        st.just(frozenset({"small_pages"})),
-        st.integers(0, 7),
+        frozenset({"small_pages"}),
     )
 
 

@@ -171,5 +171,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
     def _differs(self, found: Filed) -> bool:
         documents = documents_of(self.documents) if self.documents else []
         meant = MeantDocuments.of(self.content_sha256, documents, tuple(self.allow_changes))
+        if not meant.differ_from_stamp(found.instance):
+            return False
         forms = form_types(self.hook.metadata(self.app))
         return meant.differ_from_delivered(found.instance, self.hook, self.app, forms, self.report)

@@ -40,7 +40,7 @@ class Difference:
 
     :param kind: "dropped" (sent and not kept), "changed", "added" (kept and not sent: prefill, calculation), or
         "empty" (sent without a value in it and not kept; nothing is lost but the element).
-    :param path: `/root/line[2]/amount` in XML, counted from 1; `$.line[1].amount` in JSON, counted from 0.
+    :param path: `/model/line[2]/amount` in XML, counted from 1; `$.line[1].amount` in JSON, counted from 0.
     :param sent: the value sent; a group that is missing as a whole is told value by value.
     :param kept: the value kept.
     """
