@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ from altinn.authorities.period_readers import period_reader_of_app
 from altinn.documents import documents_of
 from altinn.exceptions import (
     AltinnAnswerError,
-    AltinnDiffersError,
     AltinnFilingError,
     AltinnHttpError,
     AltinnInputError,
@@ -21,13 +19,15 @@ from altinn.exceptions import (
     AltinnUnavailableError,
 )
 from altinn.operators.altinn_operator import AltinnOperator, AltinnPatientOperator, whole_number
-from altinn.operators.delivered_content import MeantDocuments
+from altinn.operators.meant_content import meant_documents
 from altinn.operators.preflight import check_documents, owner_kind
 from altinn.protocol.app_api import Part
+from altinn.protocol.changed_filing import ChangedFiling
 from altinn.protocol.filed_document import form_types
 from altinn.protocol.filing import Filed, Filing
 from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is_delivered, refuse_taken_stamps
 from altinn.protocol.identifiers import AppId, InstanceOwner
+from altinn.protocol.meant_documents import MeantDocuments
 from altinn.protocol.model import Instance
 from altinn.protocol.survivor import SurplusDrafts
 from altinn.protocol.wire import Call
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from altinn.operators.living_try import LivingTry
 
 _NOTES_KEY = "altinn_filing"
-_MAX_CORRECTIONS = 99
 
 
 class AltinnInstantiateOperator(AltinnPatientOperator):
@@ -139,7 +138,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
     def act(self, context: Context, living: LivingTry, waited: float) -> str:
         """Adopt or create, and return the instance id."""
         owner = chosen_owner(self)
-        meant = MeantDocuments.of(
+        meant = meant_documents(
             self.content_sha256, documents_of(self.documents) if self.documents else [], tuple(self.allow_changes)
         )
         if self.prefill:
@@ -168,24 +167,18 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         key = FilingKey.of(
             app_id, owner, str(self.period), self.kind, whole_number(self.correction_number, "correction_number")
         )
-        filed = self._filed(context, living, key, meant)
-        forms = form_types(metadata)
-        if self._was_delivered_otherwise(filed, meant, forms):
-            if self.on_changed != "correction" or key.correction:
-                raise AltinnDiffersError(
-                    f"{filed.instance.id} was delivered for this period with other documents: nothing is filed. File "
-                    "a correction (on_changed='correction', or kind='correction' with correction_number=1) if the new "
-                    "ones are meant",
-                    [str(filed.instance.id)],
-                )
-            if not meant.documents:
-                raise AltinnDiffersError(
-                    f"{filed.instance.id} was made with other documents for this period, and without documents=… it "
-                    "cannot be told whether these were delivered in it: no correction is filed. Give this task the "
-                    "documents, or ask for kind='correction' yourself",
-                    [str(filed.instance.id)],
-                )
-            return self._corrected(context, living, key, meant, forms)
+        changed = ChangedFiling(
+            self.hook.session,
+            self.hook.app(self.app),
+            lambda one: self._rules(context, living, one, meant),
+            meant,
+            form_types(metadata),
+            self.on_changed,
+            self.report,
+        )
+        hints = {HASH_STAMP: meant.sha256, APPROVAL_STAMP: self.approval}
+        given = {name: value for name, value in hints.items() if value}
+        filed = self.hook.run(changed.find_or_create(key, self.data_values or {}, given))
         if not filed.created and not is_delivered(filed.instance) and meant.differ_from_stamp(filed.instance):
             self.report("the documents have changed since the draft was made: it is brought up to date")
         return filed
@@ -203,8 +196,8 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
             if getattr(self, name) not in allowed:
                 raise AltinnInputError(f"{name} must be '{allowed[0]}' or '{allowed[1]}', not {getattr(self, name)!r}")
 
-    def _filed(self, context: Context, living: LivingTry, key: FilingKey, meant: MeantDocuments) -> Filed:
-        """Adopt or create under one key, and remember what was made."""
+    def _rules(self, context: Context, living: LivingTry, key: FilingKey, meant: MeantDocuments) -> Filing:
+        """Return the rules for one key, which remember what they make."""
         notes = _Notes(context, key)
         ledger = self.ledger_of(context, **key.as_json(), sha256=meant.sha256)
 
@@ -216,7 +209,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
                 notes.remember(str(more["instance_id"]))
 
         app = self.hook.app(self.app)
-        filing = Filing(
+        return Filing(
             session=self.hook.session,
             app=app,
             storage=self.hook.storage,
@@ -230,33 +223,6 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
             report=self.report,
             record=record,
         )
-        hints = {HASH_STAMP: meant.sha256, APPROVAL_STAMP: self.approval}
-        given = {name: value for name, value in hints.items() if value}
-        return self.hook.run(filing.find_or_create(self.data_values or {}, given))
-
-    def _was_delivered_otherwise(self, filed: Filed, meant: MeantDocuments, forms: frozenset[str]) -> bool:
-        return (
-            not filed.created
-            and is_delivered(filed.instance)
-            and meant.differ_from_delivered(filed.instance, self.hook, self.app, forms, self.report)
-        )
-
-    def _corrected(
-        self,
-        context: Context,
-        living: LivingTry,
-        main: FilingKey,
-        meant: MeantDocuments,
-        forms: frozenset[str],
-    ) -> Filed:
-        """File under the first correction number that has not been delivered with other documents."""
-        for number in range(1, _MAX_CORRECTIONS + 1):
-            key = dataclasses.replace(main, correction=number)
-            filed = self._filed(context, living, key, meant)
-            if not self._was_delivered_otherwise(filed, meant, forms):
-                self.report(f"the documents have changed since the filing was delivered: correction {number}")
-                return filed
-        raise AltinnFilingError(f"{main} has {_MAX_CORRECTIONS} corrections already: look at them in Altinn")
 
     def _remove_surplus(self, filed: Filed) -> None:
         """Mark drafts as deleted that are left over beside a delivered instance; they do no harm if that fails."""

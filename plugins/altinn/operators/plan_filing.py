@@ -11,7 +11,7 @@ from altinn.authorities.period_readers import period_reader_of_app
 from altinn.documents import documents_of
 from altinn.exceptions import AltinnFilingError
 from altinn.operators.altinn_operator import AltinnOperator, whole_number
-from altinn.operators.delivered_content import MeantDocuments
+from altinn.operators.meant_content import meant_documents
 from altinn.protocol.filed_document import form_types
 from altinn.protocol.filing import Filed, Filing
 from altinn.protocol.filing_key import FilingKey, is_delivered, refuse_taken_stamps
@@ -170,8 +170,9 @@ class AltinnPlanFilingOperator(AltinnOperator):
 
     def _differs(self, found: Filed) -> bool:
         documents = documents_of(self.documents) if self.documents else []
-        meant = MeantDocuments.of(self.content_sha256, documents, tuple(self.allow_changes))
+        meant = meant_documents(self.content_sha256, documents, tuple(self.allow_changes))
         if not meant.differ_from_stamp(found.instance):
             return False
         forms = form_types(self.hook.metadata(self.app))
-        return meant.differ_from_delivered(found.instance, self.hook, self.app, forms, self.report)
+        session, app = self.hook.session, self.hook.app(self.app)
+        return self.hook.run(meant.differ_from_delivered(found.instance, session, app, forms, self.report))

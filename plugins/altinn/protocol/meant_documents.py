@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from altinn.documents import combined_sha256
-from altinn.hooks.altinn_hook import AltinnHook
+from altinn.protocol.app_api import App
 from altinn.protocol.closed_instance import ClosedInstance
 from altinn.protocol.filed_document import Document
 from altinn.protocol.filing_key import HASH_STAMP
 from altinn.protocol.model import Instance
 from altinn.protocol.readback import FormReadBack
+from altinn.protocol.session import Session
+from altinn.protocol.wire import Flow
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,24 +28,14 @@ class MeantDocuments:
     documents: Sequence[Document] = ()
     allow_changes: Sequence[str] = ()
 
-    @classmethod
-    def of(
-        cls, content_sha256: str | None, documents: Sequence[Document], allow_changes: Sequence[str] = ()
-    ) -> MeantDocuments:
-        """Take the caller's hash, or make it from the documents."""
-        if content_sha256 or not documents:
-            return cls(content_sha256 or "", documents, allow_changes)
-        named = [{"data_type": d.data_type, "file_name": d.file_name, "sha256": d.sha256} for d in documents]
-        return cls(combined_sha256(named), documents, allow_changes)
-
     def differ_from_stamp(self, instance: Instance) -> bool:
         """Whether the instance was made with other documents. A draft may have been brought up to date since."""
         stamped = instance.stamps.get(HASH_STAMP, "")
         return bool(self.sha256 and stamped and stamped != self.sha256)
 
     def differ_from_delivered(
-        self, instance: Instance, hook: AltinnHook, app: str, forms: frozenset[str], report: Callable[[str], None]
-    ) -> bool:
+        self, instance: Instance, session: Session, app: App, forms: frozenset[str], report: Callable[[str], None]
+    ) -> Flow[bool]:
         """Whether something else was delivered than is meant.
 
         The stamp is of the documents that the draft was made with, and a draft is brought up to date in place; so
@@ -57,10 +48,9 @@ class MeantDocuments:
             return False
         if not self.documents:
             return True
-        api = hook.app(app)
-        read_back = FormReadBack(hook.session, api, instance.id, self.allow_changes, report)
-        closed = ClosedInstance(hook.session, api, instance.id, forms, read_back, report)
-        if not hook.run(closed.holds(self.documents, instance)):
+        read_back = FormReadBack(session, app, instance.id, self.allow_changes, report)
+        closed = ClosedInstance(session, app, instance.id, forms, read_back, report)
+        if not (yield from closed.holds(self.documents, instance)):
             return True
         report(f"{instance.id} was made with other documents, but these were delivered in it")
         return False
