@@ -305,12 +305,13 @@ def test_what_was_delivered_with_more_than_is_meant_is_something_else(
     assert again.state == ("failed" if more else "success"), again.error
 
 
+@pytest.mark.parametrize("place", ["/api/v1/applicationmetadata", r"/storage/api/v1/instances\?"])
 def test_a_draft_that_is_deleted_during_the_last_look_is_not_pushed(
-    run_task: RunTask, draft: dict[str, Any], proxied: str, proxy: AltinnProxy, look: Look, form: str
+    run_task: RunTask, draft: dict[str, Any], proxied: str, proxy: AltinnProxy, look: Look, form: str, place: str
 ) -> None:
     documents = upload(run_task, draft, form)
     address = f"/ttd/basic/instances/{draft['instance_id']}?hard=false"
-    proxy.before("GET", "/api/v1/applicationmetadata", lambda: look.api("DELETE", address))
+    proxy.before("GET", place, lambda: look.api("DELETE", address))
     refused = push(run_task, draft, documents=documents)
     assert isinstance(refused.error, AltinnUnexpectedStateError)
     assert look.requests("PUT", NEXT) == []

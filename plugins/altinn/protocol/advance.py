@@ -198,6 +198,8 @@ class Advance:
                 "pushed. See who is working on it",
                 [str(self.instance_id)],
             )
+        if self._is_here(now):
+            self._require_planned(now)
         return now
 
     def _require_planned(self, process: Process) -> None:

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from altinn.exceptions import AltinnConflictError, AltinnFilingError, AltinnNotSurvivorError, AltinnNotYetError
+from altinn.exceptions import (
+    AltinnConflictError,
+    AltinnFilingError,
+    AltinnNotSurvivorError,
+    AltinnNotYetError,
+    AltinnUnexpectedStateError,
+)
 from altinn.protocol.app_api import App
 from altinn.protocol.filing import Filing, PeriodReader
 from altinn.protocol.filing_key import FilingKey, choose, drafts_of, is_delivered
@@ -79,6 +85,7 @@ class Survivor:
 
         :return: the others of the key, which are never pushed.
         :raises AltinnNotSurvivorError: another one has been delivered, or is older.
+        :raises AltinnUnexpectedStateError: the query shows that it was deleted.
         """
         key = FilingKey.stamped_on(instance)
         if key is None:
@@ -102,7 +109,11 @@ class Survivor:
                 [own],
             )
         chosen = choose(ours)
-        if chosen is not None and str(chosen.id) != own:
+        if chosen is None:
+            raise AltinnUnexpectedStateError(
+                f"{own} was deleted during the last look: nothing was pushed. See who deleted it", [own]
+            )
+        if str(chosen.id) != own:
             raise self._not_the_one(key, chosen)
         return tuple(str(i.id) for i in ours if str(i.id) != own)
 

@@ -17,7 +17,8 @@ from altinn.exceptions import (
 from altinn.protocol.advance import Advance, Advanced
 from altinn.protocol.app_api import App
 from altinn.protocol.identifiers import InstanceId
-from altinn.protocol.wire import HttpRequest, HttpResponse
+from altinn.protocol.model import Process
+from altinn.protocol.wire import Flow, HttpRequest, HttpResponse, Sleep
 from tests.unit.protocol.flow_driver import Client, session
 from tests.unit.protocol.remote_altinn import APP_BASE, Kept, RemoteAltinn, _json
 
@@ -205,3 +206,16 @@ def test_an_app_without_the_confirmation_is_not_pushed_to_its_end(to_task: str) 
     assert remote.pushes == []
     whole = Listing()
     assert push(whole, whole.make(), to_task=to_task)[0].process.task_id == "Task_2"
+
+
+def test_an_app_that_is_redeployed_while_the_content_is_checked_is_not_pushed_to_its_end() -> None:
+    remote = Listing()
+    kept = remote.make()
+
+    def guard(_process: Process) -> Flow[None]:
+        remote.tasks = (("Task_1", "data"),)
+        yield Sleep(0.0, "looking")
+
+    with pytest.raises(AltinnUnexpectedStateError, match=r"no task .* any more"):
+        push(remote, kept, to_task="confirmation", guard=guard)
+    assert remote.pushes == []
