@@ -12,8 +12,23 @@ from tests.fuzz.airflow_run import Run
 from tests.fuzz.clients import FilingRun, PlainRun
 from tests.fuzz.exploration import draw, minimal
 from tests.fuzz.judge import DOUBLED, Verdict
-from tests.fuzz.mutants import MUTANTS, Mutant
-from tests.fuzz.schedules import CREATE, NEXT, PROCESS, QUERY, Disturbance, Plan, Schedule, Strike, paused
+from tests.fuzz.mutant_kind import Mutant
+from tests.fuzz.mutants import MUTANTS
+from tests.fuzz.schedules import (
+    CREATE,
+    NEXT,
+    PROCESS,
+    QUERY,
+    READ,
+    STAMPS_DROPPED,
+    THROWN_AWAY,
+    Deed,
+    Disturbance,
+    Plan,
+    Schedule,
+    Strike,
+    paused,
+)
 from tests.fuzz.simulation import Simulation
 
 
@@ -47,6 +62,32 @@ SHOWN_BY = {
     "read back what was delivered": Schedule(strikes=(Strike(PROCESS, "person_adds_file", 4),)),
     "name the action": Schedule((Plan(disturbances=paused(NEXT, 1, 40.0)),), (Strike(NEXT, "late_duplicate", 1, 5.0),)),
     "never repeat a push": Schedule(strikes=(Strike(NEXT, "answer_lost"),), regimes=frozenset({"rights_not_split"})),
+    "what was deleted is not pushed": Schedule(strikes=(Strike(PROCESS, "person_deletes"),)),
+    "tasks as planned": Schedule(regimes=frozenset({"task_removed"})),
+    'a 403 or 404 is not "gone"': Schedule(
+        (Plan(disturbances=(Disturbance("kill", 1, where=QUERY),), retry=0.5),),
+        (Strike(CREATE, "query_lag", 1, 29.0), Strike(READ, "404")),
+    ),
+    "local records are hints": Schedule((Plan(misled=True),)),
+    "a creation echoes the stamps": Schedule(
+        (Plan(clears=1, on_foreign="ignore"),), regimes=frozenset({STAMPS_DROPPED})
+    ),
+    "look at deleted rows too": Schedule((Plan(), Plan(300.0)), deeds=(Deed(100.0, THROWN_AWAY),)),
+    "on_changed=fail stops": Schedule((Plan(clears=1, documents=(0, 1)),)),
+    "compare what was delivered, not its stamp": Schedule(
+        (
+            Plan(
+                disturbances=(Disturbance("mark", 0, 1.0, where=PROCESS),),
+                clears=2,
+                documents=(0, 1, 1),
+                on_changed="correction",
+            ),
+        )
+    ),
+    "a correction that was delivered is read too": Schedule(
+        (Plan(clears=2, documents=(0, 1, 1), on_changed="correction"),)
+    ),
+    "who adopts a draft inherits the approval": Schedule((Plan(approval="asked"), Plan(2.0))),
 }
 
 

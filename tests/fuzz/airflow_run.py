@@ -10,11 +10,10 @@ from typing import Any
 from altinn.exceptions import AltinnError
 from tests.fuzz.journal import Journal
 from tests.fuzz.process import Befalls, Killed, Process
-from tests.fuzz.schedules import Plan
+from tests.fuzz.schedules import Disturbance, Plan
 from tests.fuzz.wire_to_emulator import Wire
 
 TRIES = 4
-RETRY_DELAY = 60.0
 CLEAR_DELAY = 90.0
 
 
@@ -27,6 +26,7 @@ class Run:
 
     :ivar state: "success" or "failed"; how the run ended last.
     :ivar errors: what its tries ended with.
+    :ivar meant: the version of the documents that it means now.
     """
 
     tasks: tuple[str, ...] = ()
@@ -40,6 +40,7 @@ class Run:
         self._orphans: list[asyncio.Task[Any]] = []
         self.xcoms: dict[str, Any] = {}
         self.state = "running"
+        self.meant = plan.documents[0]
         self.errors: list[BaseException] = []
 
     @abstractmethod
@@ -50,9 +51,23 @@ class Run:
         """Work off the run, and work it off again as often as somebody clears it."""
         await asyncio.sleep(self.plan.start)
         await self._once()
-        for _ in range(self.plan.clears):
+        for number in range(1, self.plan.clears + 1):
             await asyncio.sleep(CLEAR_DELAY)
+            self.meant = self.plan.documents[min(number, len(self.plan.documents) - 1)]
             await self._once()
+        await self._see_orphans_off()
+
+    async def again(self, meant: int) -> None:
+        """Work off the run once more, as somebody has cleared it, with these documents."""
+        self.meant = meant
+        await self._once()
+        await self._see_orphans_off()
+
+    def befall(self, what: Disturbance) -> None:
+        """Let something befall one of its next requests."""
+        self._befalls.order(what)
+
+    async def _see_orphans_off(self) -> None:
         for orphan in self._orphans:
             await asyncio.wait({orphan})
             if not orphan.cancelled():
@@ -80,7 +95,7 @@ class Run:
         error: BaseException = AltinnError("never tried")
         for number in range(TRIES):
             if number:
-                await asyncio.sleep(RETRY_DELAY)
+                await asyncio.sleep(self.plan.retry)
             self._tries += 1
             self._living[task] = self._tries
             try:
@@ -107,7 +122,7 @@ class Run:
         def marked() -> None:
             end(MarkedError(f"{task} was marked as failed"))
 
-        process = Process(self._wire, self._journal, client, self._befalls, lambda: end(Killed()), marked)
+        process = Process(self._wire, self._journal, client, self.meant, self._befalls, lambda: end(Killed()), marked)
         running = asyncio.ensure_future(self._shielded(task, process, number))
         await asyncio.wait({running, ended}, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():

@@ -10,13 +10,22 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from altinn.exceptions import AltinnAnswerError, AltinnError, AltinnNotYetError, AltinnTimeoutError
+from altinn.documents import combined_sha256
+from altinn.exceptions import (
+    AltinnActionDeniedError,
+    AltinnAnswerError,
+    AltinnError,
+    AltinnNotYetError,
+    AltinnTimeoutError,
+)
 from altinn.protocol.advance import Advance
 from altinn.protocol.app_api import App
+from altinn.protocol.changed_filing import ChangedFiling
 from altinn.protocol.filed_document import Document
-from altinn.protocol.filing import Filing, FilingKey
+from altinn.protocol.filing import APPROVAL_STAMP, HASH_STAMP, Filing, FilingKey
 from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner
 from altinn.protocol.manifest import ExpectedElement, Manifest
+from altinn.protocol.meant_documents import MeantDocuments
 from altinn.protocol.model import Instance
 from altinn.protocol.session import RepeatRules, Session
 from altinn.protocol.storage_api import Storage
@@ -33,10 +42,21 @@ T = TypeVar("T")
 
 COMPANY, PARTY, APP = "897069650", 500000, "ttd/basic"
 PERIOD = "2026-T5"
-FORM = f"<model><property1>12</property1><property2>{PERIOD}</property2></model>".encode()
-LETTER = b"%PDF what was meant"
+FORMS = frozenset({"model"})
 ENCODED = {"Content-Type": "application/xml"}
 TO = {"data": "confirmation", "confirmation": "end"}
+ANSWERED_AFTER = 20.0
+"""Seconds until a person has approved."""
+
+
+def form(version: int) -> bytes:
+    """Return a version of the form."""
+    return f"<model><property1>{12 + version}</property1><property2>{PERIOD}</property2></model>".encode()
+
+
+def letter(version: int) -> bytes:
+    """Return a version of the letter."""
+    return b"%PDF what was meant" + b", mended" * version
 
 
 def _document(data_type: str, name: str, content_type: str, content: bytes) -> Document:
@@ -44,31 +64,34 @@ def _document(data_type: str, name: str, content_type: str, content: bytes) -> D
     return Document(data_type, name, content_type, len(content), digest, lambda: io.BytesIO(content))
 
 
-DOCUMENTS = [
-    _document("model", "form.xml", "application/xml", FORM),
-    _document("letter", "a.pdf", "application/pdf", LETTER),
-]
+def documents(version: int) -> list[Document]:
+    """Return what is to be filed."""
+    return [
+        _document("model", "form.xml", "application/xml", form(version)),
+        _document("letter", "a.pdf", "application/pdf", letter(version)),
+    ]
 
 
 class FilingRun(Run):
     """A run of this provider's operators: the flows that they run, with the loop that they wait in."""
 
-    tasks = ("instantiate", "upload", "data", "confirmation")
+    tasks = ("instantiate", "upload", "approve", "data", "confirmation")
     settle = SETTLE
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._begun = False
-        self._made = ""
         self._session = Session(RepeatRules(attempts=3), jitter=lambda: 1.0, now=self._now)
         self._app, self._storage = App(f"{BASE}/{APP}"), Storage(BASE)
         self._key = FilingKey.of(AppId.parse(APP), InstanceOwner(organisation_number=COMPANY), PERIOD, "main", 0)
+        self._notes = (self._key, self._wire.earlier) if self.plan.misled else None
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._wire.loop.wall(), UTC)
 
     async def attempt(self, task: str, process: Process, number: int) -> Any:
         """Do a task's work; where Altinn needs time, wait and begin anew, as the operators do."""
+        if task == "approve":
+            return await self._approved()
         waited = 0.0
         fence = fence_of(lambda: self.is_living(task, number))
         while True:
@@ -82,34 +105,59 @@ class FilingRun(Run):
                 waited += pause
                 await asyncio.sleep(pause)
 
+    async def _approved(self) -> bool:
+        """Ask a person, as the approval task does.
+
+        :raises AltinnActionDeniedError: nobody answers.
+        """
+        if not self.plan.approval:
+            return False
+        await asyncio.sleep(ANSWERED_AFTER)
+        if self.plan.approval == "asked":
+            raise AltinnActionDeniedError("nobody has approved", [])
+        return True
+
     def _flow(self, task: str, fence: Callable[[str], None], waited: float) -> Flow[Any]:
         if task == "instantiate":
             return self._instantiate(fence)
         instance_id = InstanceId.parse(self.xcoms["instantiate"])
         if task == "upload":
-            upload = Upload(self._session, self._app, self._storage, instance_id, frozenset({"model"}))
-            return _as_json(upload.run(DOCUMENTS))
+            upload = Upload(self._session, self._app, self._storage, instance_id, FORMS)
+            return _as_json(upload.run(documents(self.meant)))
         return self._push(instance_id, task, fence, waited)
 
     def _instantiate(self, fence: Callable[[str], None]) -> Flow[str]:
-        def record(event: str, more: Mapping[str, Any]) -> None:
-            self._begun = self._begun or event == "creating"
-            if event == "created":
-                self._made = str(more["instance_id"])
+        meant = _meant_documents(documents(self.meant))
+        changed = ChangedFiling(
+            session=self._session,
+            app=self._app,
+            filing_of=lambda key: self._rules(key, fence),
+            meant=meant,
+            forms=FORMS,
+            on_changed=self.plan.on_changed,
+        )
+        approval = {APPROVAL_STAMP: "somebody"} if self.plan.approval else {}
+        filed = yield from changed.find_or_create(self._key, {}, {HASH_STAMP: meant.sha256, **approval})
+        return str(filed.instance.id)
 
-        filing = Filing(
+    def _rules(self, key: FilingKey, fence: Callable[[str], None]) -> Filing:
+        def record(event: str, more: Mapping[str, Any]) -> None:
+            if event == "created":
+                fence("the note of what was made")
+                self._notes = key, str(more["instance_id"])
+
+        return Filing(
             session=self._session,
             app=self._app,
             storage=self._storage,
-            key=self._key,
+            key=key,
             period_of=self._period_of,
+            on_foreign=self.plan.on_foreign,
             settle=self.settle,
-            known=(self._made,) if self._made else (),
+            known=(self._notes[1],) if self._notes and self._notes[0] == key else (),
             fence=fence,
             record=record,
         )
-        filed = yield from filing.find_or_create({})
-        return str(filed.instance.id)
 
     def _period_of(self, instance: Instance) -> Flow[str | None]:
         for element in instance.of_type("model"):
@@ -138,10 +186,17 @@ class FilingRun(Run):
                 settle=self.settle,
                 settled=waited >= self.settle > 0,
                 period_of=self._period_of,
+                on_foreign=self.plan.on_foreign,
             ),
+            approved=self.xcoms["approve"],
         )
         done = yield from submission.run()
         return done.process.where
+
+
+def _meant_documents(given: list[Document]) -> MeantDocuments:
+    named = [{"data_type": d.data_type, "file_name": d.file_name, "sha256": d.sha256} for d in given]
+    return MeantDocuments(combined_sha256(named), given)
 
 
 def _given_up(exc: AltinnNotYetError) -> AltinnError:
@@ -180,11 +235,11 @@ class PlainRun(Run):
         if task == "instantiate":
             template = {"instanceOwner": {"organisationNumber": COMPANY}}
             return "POST", "/instances", {"Content-Type": "application/json"}, json.dumps(template).encode()
-        instance_id, form = self.xcoms["instantiate"]
+        instance_id, element = self.xcoms["instantiate"]
         base = f"/instances/{instance_id}"
         if task == "form":
-            return "PUT", f"{base}/data/{form}", ENCODED, FORM
+            return "PUT", f"{base}/data/{element}", ENCODED, form(self.meant)
         if task == "letter":
             headers = {"Content-Type": "application/pdf", "Content-Disposition": "attachment; filename=a.pdf"}
-            return "POST", f"{base}/data?dataType=letter", headers, LETTER
+            return "POST", f"{base}/data?dataType=letter", headers, letter(self.meant)
         return "PUT", f"{base}/process/next", {}, b""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.clients import FilingRun, PlainRun
+from tests.fuzz.drawing import schedules
 from tests.fuzz.judge import Verdict
 from tests.fuzz.mutants import MUTANTS
-from tests.fuzz.schedules import Plan, Schedule, schedules
+from tests.fuzz.schedules import PLAIN, Plan, Schedule
 from tests.fuzz.simulation import Simulation
 
 OUTCOMES = ("filed once", "clear error", "doubled", "lost")
@@ -158,7 +159,8 @@ def hunt(index: int, count: int, number: int) -> Hunt:
             raise Found
 
     try:
-        draw(count, number, take, lambda: st.one_of(schedules(), mutant.pressed()))
+        # Not one_of, which would take each kind that `schedules` draws for a branch beside `pressed`.
+        draw(count, number, take, lambda: st.booleans().flatmap(lambda all_: schedules() if all_ else mutant.pressed()))
     except Found:
         schedule, kind = found[0]
         smallest = minimal(schedule, lambda other: not other.outside and only_the_mutant(other) == kind)
@@ -185,6 +187,7 @@ def _smaller(schedule: Schedule) -> Iterator[Schedule]:
     yield from (replace(schedule, plans=_without(schedule.plans, n)) for n in range(len(schedule.plans)) if n)
     yield from (replace(schedule, regimes=schedule.regimes - {name}) for name in sorted(schedule.regimes))
     yield from (replace(schedule, strikes=_without(schedule.strikes, n)) for n in range(len(schedule.strikes)))
+    yield from (replace(schedule, deeds=_without(schedule.deeds, n)) for n in range(len(schedule.deeds)))
     for n, plan in enumerate(schedule.plans):
         for other in _simpler(plan):
             yield replace(schedule, plans=(*schedule.plans[:n], other, *schedule.plans[n + 1 :]))
@@ -199,11 +202,13 @@ def _smaller(schedule: Schedule) -> Iterator[Schedule]:
 
 
 def _simpler(plan: Plan) -> Iterator[Plan]:
-    if plan.clears:
-        yield replace(plan, clears=0)
     yield from (replace(plan, disturbances=_without(plan.disturbances, n)) for n in range(len(plan.disturbances)))
-    if plan.start:
-        yield replace(plan, start=0.0)
+    if plan.clears > 1:
+        yield replace(plan, clears=plan.clears - 1, documents=plan.documents[: plan.clears])
+    for option in fields(Plan):
+        plain = getattr(PLAIN, option.name)
+        if option.name != "disturbances" and getattr(plan, option.name) != plain:
+            yield replace(plan, **{option.name: plain})
 
 
 def _without(items: tuple[object, ...], index: int) -> tuple:  # type: ignore[type-arg]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from itertools import groupby
 
-from altinn.emulator.formcodec import read_xml, stored_xml
 from altinn.emulator.world import World
 from tests.fuzz.airflow_run import Run
-from tests.fuzz.clients import APP, FORM, LETTER, PARTY
+from tests.fuzz.bystanders import PERSON, SENDER
+from tests.fuzz.clients import PERIOD
 from tests.fuzz.journal import Journal, Note
-from tests.fuzz.schedules import Schedule
-from tests.fuzz.virtual_time import EPOCH
+from tests.fuzz.judge_cases import Case, Content, cases, meant, redeployments
+from tests.fuzz.schedules import REDEPLOYED, Schedule
+from tests.fuzz.wire_to_emulator import WAY
 
-SENDER, PERSON = 1337, 1001
 DOUBLED, LOST = "doubled", "lost"
 UNASKED, REPLACED, NEEDLESS, DELETED, UNCLEAR = (
     "unasked confirmation",
@@ -25,6 +23,14 @@ UNASKED, REPLACED, NEEDLESS, DELETED, UNCLEAR = (
     "deleted what it may not",
     "error that is none of ours",
 )
+WITHDRAWN, UNAPPROVED, UNWANTED, ELSEWHERE = (
+    "pushed what was seen to be deleted",
+    "pushed without the approval that it was made for",
+    "correction that nobody asked for",
+    "filed under another key than was meant",
+)
+SERVED = WAY + 0.001
+"""Seconds after which a question is answered by what the server knows then, whoever came right before it."""
 
 
 @dataclass(frozen=True)
@@ -47,74 +53,19 @@ class Verdict:
     violations: list[Violation] = field(default_factory=list)
 
 
-@dataclass
-class Case:
-    """One instance, as the server remembers it; times are virtual seconds."""
-
-    guid: str
-    stamped: bool
-    delivered: float | None
-    by: int | None
-    content: list[tuple[str, str]]
-    made: float
-    finished: float | None
-    touched: list[float]
-    deleted: float | None
-    taken_back: bool
-
-
-def _seconds(stamp: str) -> float:
-    moment = datetime.strptime(stamp[:26], "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=UTC)
-    return moment.timestamp() - EPOCH
-
-
-def meant(world: World) -> list[tuple[str, str]]:
-    """Return the types and hashes of what was meant, as the app keeps it."""
-    model = world.apps[APP].models["model"]
-    form = stored_xml(model, read_xml(model, FORM))
-    return [("letter", hashlib.sha256(LETTER).hexdigest()), ("model", hashlib.sha256(form).hexdigest())]
-
-
-def cases(world: World) -> list[Case]:
-    """Return the company's instances."""
-    return [_case(world, r) for r in world.store.instances() if r["party"] == PARTY and r["appId"] == APP]
-
-
-def _case(world: World, record: dict[str, Any]) -> Case:
-    guid = record["guid"]
-    filing, events = world.store.filing(guid), world.store.events(guid)
-    times = {kind: [_seconds(e["created"]) for e in events if e["eventType"] == kind] for kind in KINDS}
-    ends = [e for e in events if e["eventType"] == "process_EndEvent"]
-    hidden = world.hidden.get(guid, 0.0) - EPOCH
-    by_hand = [e for e in events if (e["user"] or {}).get("userId") == PERSON]
-    return Case(
-        guid=guid,
-        stamped="filingperiod" in (record["dataValues"] or {}),
-        delivered=_seconds(filing["submitted"]) if filing else None,
-        by=ends[0]["user"]["userId"] if ends else None,
-        content=sorted((e["dataType"], e["sha256"]) for e in filing["elements"]) if filing else [],
-        made=max(min(times["Created"], default=0.0), hidden),
-        finished=max(min(times["process_StartEvent"]), hidden) if times["process_StartEvent"] else None,
-        touched=[_seconds(e["created"]) for e in by_hand if e["eventType"] in ("Saved", "Created", "Deleted")],
-        deleted=min(times["Deleted"], default=None),
-        taken_back=bool(filing and filing["deleted"] and not times["Deleted"]),
-    )
-
-
-KINDS = ("Created", "Deleted", "process_StartEvent")
-
-
 def judge(schedule: Schedule, world: World, journal: Journal, runs: Sequence[Run], errors: Sequence[str]) -> Verdict:
     """Judge one run of this provider's clients, or of others."""
     found = cases(world)
     received = [c for c in found if c.delivered is not None]
     violations = [
-        *_doubled(received, journal.notes),
-        *_content(received, journal.notes, meant(world)),
-        *_green_without_filing(runs, found, meant(world)),
-        *_unasked(schedule, received, journal.notes),
+        *_doubled(schedule, received, journal.notes),
+        *_content(world, received, journal.notes),
+        *_green_without_filing(world, runs, found),
+        *_unasked(schedule, world, received, journal.notes),
+        *_unwanted(schedule, received),
+        *_pushed_in_spite(runs, found, journal.notes),
         *_replaced(journal),
-        *_needless(found, journal.notes),
+        *_needless(found, journal),
         *_deletions(found, journal.notes),
         *(Violation(UNCLEAR, text) for text in errors),
     ]
@@ -135,10 +86,15 @@ def _pushes(case: Case, notes: Iterable[Note], action: bytes = b"") -> list[Note
     ]
 
 
-def _doubled(received: list[Case], notes: list[Note]) -> Iterable[Violation]:
+def _doubled(schedule: Schedule, received: list[Case], notes: list[Note]) -> Iterable[Violation]:
     ours = [c for c in received if c.by == SENDER]
-    if len(ours) > 1:
-        yield Violation(DOUBLED, f"{len(ours)} instances filed: {', '.join(c.guid for c in ours)}")
+    for what in (_key_of, _content_of):
+        for _, same in groupby(sorted(ours, key=what), key=what):
+            filed = [c.guid for c in same]
+            if len(filed) > 1:
+                yield Violation(DOUBLED, f"{len(filed)} instances filed: {', '.join(filed)}")
+    if any(plan.on_foreign == "ignore" for plan in schedule.plans):
+        return
     for own in ours:
         looked = max((n.looked for n in _pushes(own, notes)), default=0.0)
         for other in received:
@@ -146,19 +102,28 @@ def _doubled(received: list[Case], notes: list[Note]) -> Iterable[Violation]:
                 yield Violation(DOUBLED, f"{own.guid} filed although a person had filed {other.guid}, for all to see")
 
 
-def _content(received: list[Case], notes: list[Note], wanted: list[tuple[str, str]]) -> Iterable[Violation]:
+def _key_of(case: Case) -> tuple[str, str]:
+    return case.key
+
+
+def _content_of(case: Case) -> Content:
+    return case.content
+
+
+def _content(world: World, received: list[Case], notes: list[Note]) -> Iterable[Violation]:
     for case in received:
         if case.taken_back:
             yield Violation(LOST, f"{case.guid} was delivered, then deleted by the creation's clean-up")
-        if case.by != SENDER or case.content == wanted:
+        pushes = _pushes(case, notes)
+        if case.by != SENDER or case.content in [meant(world, n.meant) for n in pushes]:
             continue
-        compared = max((n.compared for n in _pushes(case, notes)), default=0.0)
-        # What a person does between the last comparison and the push, no client can prevent; it has to be red.
-        if not any(at >= compared for at in case.touched):
+        compared = max((n.compared for n in pushes), default=0.0)
+        # What others do between the last comparison and the push, no client can prevent; it has to be red.
+        if not any(at >= compared for at in (*case.touched, *case.rewritten)):
             yield Violation(LOST, f"{case.guid} was filed with other bytes than were meant, for all to see")
 
 
-def _green_without_filing(runs: Sequence[Run], found: list[Case], wanted: list[tuple[str, str]]) -> Iterable[Violation]:
+def _green_without_filing(world: World, runs: Sequence[Run], found: list[Case]) -> Iterable[Violation]:
     for run in runs:
         if run.state != "success":
             continue
@@ -167,17 +132,52 @@ def _green_without_filing(runs: Sequence[Run], found: list[Case], wanted: list[t
         case = next((c for c in found if c.guid == guid), None)
         if case is None or case.delivered is None:
             yield Violation(LOST, f"{run.name} is green, and {guid} was never filed")
-        elif case.content != wanted:
+        elif case.content != meant(world, run.meant):
             yield Violation(LOST, f"{run.name} is green, and {guid} was filed with other bytes than were meant")
+        elif case.stamped and case.key[0] != PERIOD:
+            yield Violation(ELSEWHERE, f"{run.name} is green, and {guid} is of {case.key[0]}")
 
 
-def _unasked(schedule: Schedule, received: list[Case], notes: list[Note]) -> Iterable[Violation]:
+def _unasked(schedule: Schedule, world: World, received: list[Case], notes: list[Note]) -> Iterable[Violation]:
     if "rights_not_split" in schedule.regimes and not is_calm(schedule):
         return
+    others = redeployments(world) if may_be_redeployed(schedule) else []
     for case in received:
-        asked = _pushes(case, notes, b"confirm") or [n for n in _pushes(case, notes) if not n.body and n.status == 200]
-        if case.by == SENDER and len(asked) < 1 + (not asked or not asked[0].body):
+        pushes = _pushes(case, notes)
+        asked = _pushes(case, notes, b"confirm") or [n for n in pushes if not n.body and n.status == 200]
+        if case.by != SENDER or len(asked) >= 1 + (not asked or not asked[0].body):
+            continue
+        # An app that is redeployed after the last look at the process, no client can see.
+        if not any(at > pushes[-1].read + SERVED for at in others):
             yield Violation(UNASKED, f"{case.guid} was confirmed, which nobody had asked for")
+
+
+def _unwanted(schedule: Schedule, received: list[Case]) -> Iterable[Violation]:
+    if any(plan.on_changed == "correction" for plan in schedule.plans):
+        return
+    for case in received:
+        if case.key[1].startswith("correction"):
+            yield Violation(UNWANTED, f"{case.guid} was filed as {case.key[1]}")
+
+
+def _pushed_in_spite(runs: Sequence[Run], found: list[Case], notes: list[Note]) -> Iterable[Violation]:
+    """Yield pushes of what had been deleted when its pusher looked, or of what it had no approval for."""
+    approved = {run.name for run in runs if run.plan.approval == "given"}
+    by_guid = {c.guid: c for c in found}
+    for note in notes:
+        case = by_guid.get(note.guid) if note.is_push else None
+        if case is None:
+            continue
+        gone = case.deleted is not None and case.deleted < note.looked + SERVED
+        if gone and not (case.delivered is not None and case.delivered < (case.deleted or 0.0)):
+            yield Violation(WITHDRAWN, f"{note.client} pushed {note.guid}, which was deleted at {case.deleted:.1f} s")
+        if case.for_approval and note.run not in approved:
+            yield Violation(UNAPPROVED, f"{note.client} pushed {note.guid}, which a person had to approve")
+
+
+def may_be_redeployed(schedule: Schedule) -> bool:
+    """Say whether the app may get other tasks while clients are at work."""
+    return any(strike.fault in REDEPLOYED for strike in schedule.strikes)
 
 
 def is_calm(schedule: Schedule) -> bool:
@@ -197,14 +197,23 @@ def _replaced(journal: Journal) -> Iterable[Violation]:
             yield Violation(REPLACED, f"{note.client} sent {note.method} {note.url} at {note.at:.1f} s")
 
 
-def _needless(found: list[Case], notes: list[Note]) -> Iterable[Violation]:
-    for note in notes:
-        if not note.is_creation:
-            continue
+def _needless(found: list[Case], journal: Journal) -> Iterable[Violation]:
+    made = [n for n in journal.notes if n.is_creation]
+    for note in made:
         for case in found:
-            seen = case.stamped and case.finished is not None and case.finished < note.began
-            if seen and (case.deleted is None or (case.delivered is not None and case.delivered < note.began)):
+            if not case.stamped or case.key != note.key:
+                continue
+            seen = case.finished is not None and case.finished < note.began
+            known = any(n.made == case.guid and _knew(journal, n, note) for n in made)
+            gone = case.deleted is not None and (case.delivered is None or case.delivered >= note.began)
+            if (seen or known) and not gone:
                 yield Violation(NEEDLESS, f"{note.client} made an instance although {case.guid} was there to be seen")
+
+
+def _knew(journal: Journal, earlier: Note, later: Note) -> bool:
+    """Say whether a run could remember an answer that one of its earlier tries had got."""
+    living = journal.replaced.get(earlier.client, later.began)
+    return earlier.run == later.run and 0.0 < earlier.answered <= living and earlier.answered < later.began
 
 
 def _deletions(found: list[Case], notes: list[Note]) -> Iterable[Violation]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from altinn.protocol import filing, filing_key, survivor
 from altinn.protocol.app_api import App
@@ -22,48 +21,9 @@ from altinn.protocol.wire import Call, Flow
 from tests.fuzz import clients
 from tests.fuzz.clients import FilingRun
 from tests.fuzz.judge import DELETED, DOUBLED, LOST, NEEDLESS, REPLACED, UNASKED
-from tests.fuzz.schedules import (
-    Schedule,
-    calm,
-    meddled,
-    moving,
-    overtaken,
-    paged,
-    replaced,
-    schedules,
-    unfinished,
-    unseen,
-)
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-Swap = tuple[Any, str, Any]
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """A rule, and what stands in its place.
-
-    :param rule: in the words of the architecture.
-    :param kinds: the violations that it is to be known by.
-    :param swaps: owner, attribute, what it is instead.
-    :param pressed: draws schedules in which the rule is what matters.
-    """
-
-    rule: str
-    kinds: tuple[str, ...]
-    swaps: tuple[Swap, ...]
-    pressed: Callable[[], SearchStrategy[Schedule]] = schedules
-
-    @contextlib.contextmanager
-    def at_work(self) -> Iterator[None]:
-        """Have the rule switched off."""
-        with contextlib.ExitStack() as stack:
-            for owner, name, new in self.swaps:
-                stack.callback(setattr, owner, name, owner.__dict__[name])
-                setattr(owner, name, new)
-            yield
+from tests.fuzz.mutant_kind import Mutant
+from tests.fuzz.option_mutants import OPTION_MUTANTS
+from tests.fuzz.pressed import calm, meddled, moving, overtaken, paged, replaced, unfinished, unseen
 
 
 def _nothing(*_: Any, **__: Any) -> Flow[Any]:
@@ -193,4 +153,5 @@ MUTANTS = (
     Mutant("read back what was delivered", (LOST,), ((Submission, "_look_at_delivered", _nothing),), meddled),
     Mutant("name the action", (UNASKED,), ((App, "next", _unnamed),), calm),
     Mutant("never repeat a push", (UNASKED,), ((App, "next", _repeated),), calm),
+    *OPTION_MUTANTS,
 )

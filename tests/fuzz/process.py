@@ -6,12 +6,13 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 from altinn.exceptions import AltinnError, AltinnSupersededError
 from altinn.protocol.wire import Flow, HttpRequest, HttpResponse, NeedToken, Sleep, Step
-from tests.fuzz.journal import Journal
+from tests.fuzz.journal import Journal, Seen
 from tests.fuzz.schedules import DELAYS, Disturbance, Plan
 from tests.fuzz.wire_to_emulator import Wire
 
@@ -47,10 +48,15 @@ class Befalls:
             self._left.remove(befallen)
         return DELAYS[next(self._delays, 0)], befallen
 
+    def order(self, what: Disturbance) -> None:
+        """Let something befall the client from now on; its step is counted from here."""
+        self._left.append(replace(what, step=what.step + self._counts[what.where]))
+
 
 class Process:
     """One process of a task.
 
+    :param meant: the version of the documents that its run means.
     :param lost: is called when Airflow takes the process for dead: a retry may begin.
     :param marked: is called when a user marks the task as failed.
     """
@@ -60,14 +66,15 @@ class Process:
         wire: Wire,
         journal: Journal,
         client: str,
+        meant: int,
         befalls: Befalls,
         lost: Callable[[], None],
         marked: Callable[[], None],
     ) -> None:
-        self._wire, self._journal, self._client = wire, journal, client
+        self._wire, self._journal, self._client, self._meant = wire, journal, client, meant
         self._befalls, self._lost, self._marked = befalls, lost, marked
         self._token = ""
-        self.looked = self.compared = self.began = wire.loop.time()
+        self._seen = Seen.nothing(wire.loop.time())
 
     async def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end, and return its result; its errors come out as they are."""
@@ -101,7 +108,7 @@ class Process:
         if befallen is not None and not befallen.sent:
             await self._befall(befallen)
         asked = self._wire.loop.time()
-        note = self._journal.sent(self._client, request, self.looked, self.compared, self.began)
+        note = self._journal.sent(self._client, request, self._seen, self._meant)
         answer = asyncio.ensure_future(self._wire.send(request))
         if befallen is not None and befallen.sent:
             answer.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -109,9 +116,11 @@ class Process:
         response = await answer
         self._journal.answered(note, response)
         if request.method == "GET" and "/storage/" in request.url:
-            self.looked = asked
+            self._seen.looked = asked
         elif request.method == "GET" and "/data/" in request.url:
-            self.compared = self.looked
+            self._seen.compared = self._seen.looked
+        elif request.method == "GET" and request.url.endswith("/process"):
+            self._seen.read = asked
         return response
 
     async def _befall(self, what: Disturbance) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import json
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -23,7 +24,11 @@ WAY = 0.004
 
 
 class Wire:
-    """The emulator, and the way to it."""
+    """The emulator, and the way to it.
+
+    :ivar drops_stamps: the app's own code leaves out the `dataValues` of what it makes.
+    :ivar earlier: an instance of another period, made beforehand; empty for none.
+    """
 
     def __init__(self, loop: VirtualLoop) -> None:
         self.loop = loop
@@ -31,12 +36,15 @@ class Wire:
         self.service = build_service(self.world)
         self.under_way: set[asyncio.Task[Any]] = set()
         self.failures: list[str] = []
+        self.drops_stamps = False
+        self.earlier = ""
         self._known: dict[str, tuple[Principal | None, float]] = {}
         self._check = self.world.identity.authenticate
         self.world.identity.authenticate = self._authenticate  # type: ignore[method-assign]
 
     def forget(self) -> None:
-        """Forget whose tokens were checked, and what failed: time begins anew."""
+        """Forget whose tokens were checked, what failed and what was set up: time begins anew."""
+        self.drops_stamps, self.earlier = False, ""
         self.failures.clear()
         self._known.clear()
 
@@ -72,7 +80,10 @@ class Wire:
     async def _serve(self, request: HttpRequest) -> HttpResponse | None:
         await asyncio.sleep(WAY)
         try:
-            return await self.ask(request.method, request.url, dict(request.headers), _bytes_of(request))
+            body = _bytes_of(request)
+            if self.drops_stamps and request.method == "POST" and request.url.endswith("/instances"):
+                body = json.dumps({**json.loads(body), "dataValues": None}).encode()
+            return await self.ask(request.method, request.url, dict(request.headers), body)
         except Exception as exc:
             self.failures.append(f"the emulator failed: {exc!r}")
             return HttpResponse(500)
