@@ -10,8 +10,10 @@ import pytest
 from tests.fuzz.__main__ import line
 from tests.fuzz.airflow_run import Run
 from tests.fuzz.clients import FilingRun, PlainRun
-from tests.fuzz.exploration import draw, minimal
+from tests.fuzz.exploration import draw, hunt_live, minimal
+from tests.fuzz.filing_machine import live_through
 from tests.fuzz.judge import DOUBLED, Verdict
+from tests.fuzz.live import Acts, Passes, Starts, Story
 from tests.fuzz.mutant_kind import Mutant
 from tests.fuzz.mutants import MUTANTS
 from tests.fuzz.schedules import (
@@ -139,6 +141,47 @@ def test_drawn_schedules_hold(simulation: Simulation) -> None:
 
     draw(40, 20_261_125, take)
     assert seen["filed once"] > 20
+
+
+SEEN_LIVE = (
+    "look before a creation",
+    "look after a creation, and before each push",
+    "something delivered wins",
+    "never hard-delete",
+    "tasks as planned",
+)
+"""Mutants that the state machine sees soon."""
+
+
+def test_schedules_that_are_drawn_move_by_move_hold(simulation: Simulation) -> None:
+    seen: Counter[str] = Counter()
+
+    def take(story: Story, ended: Verdict) -> None:
+        seen[ended.outcome] += 1
+        assert ended.violations == [], f"{ended.violations} in {story!r}"
+
+    live_through(simulation, 20, 20_261_125, take)
+    assert seen.total() == 20
+    assert seen["filed once"] > 10
+
+
+@pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.rule in SEEN_LIVE], ids=lambda m: m.rule)
+def test_the_state_machine_sees_rules_that_are_off(simulation: Simulation, mutant: Mutant) -> None:
+    assert hunt_live(mutant, simulation, 200, 20_261_125) > 0
+
+
+def test_a_story_is_told_alike(simulation: Simulation) -> None:
+    told: list[tuple[Story, Verdict]] = []
+    live_through(simulation, 6, 7, lambda story, ended: told.append((story, ended)))
+    again = [(story, story.told(simulation)) for story, _ in told]
+    assert [(v.outcome, v.delivered) for _, v in again] == [(v.outcome, v.delivered) for _, v in told]
+    assert len({story for story, _ in told}) == 6
+
+
+def test_a_story_is_cut_down_to_what_matters() -> None:
+    moves = (Starts(Plan()), Passes(10.0), Acts("person_files"), Strike(NEXT, "answer_lost"))
+    story = Story(frozenset({"small_pages"}), 1, moves)
+    assert minimal(story, lambda s: moves[2] in s.moves) == Story(frozenset(), 1, (moves[2],))
 
 
 def test_the_same_schedule_runs_alike(simulation: Simulation) -> None:

@@ -68,10 +68,11 @@ def line(counted: Counter[str]) -> str:
 def show_mutants(hunts: Sequence[Hunt]) -> None:
     """Print what became of each mutant."""
     say("\nEach rule switched off, and the smallest schedule that shows it:\n")
-    say("| rule | found after | what happens | schedule |\n|---|---|---|---|")
+    say("| rule | found after | what happens | schedule | move by move |\n|---|---|---|---|---|")
     for one in hunts:
         found = f"{one.tried} schedules | {one.kind}" if one.kind else f"NOT FOUND in {one.tried} |"
-        say(f"| {one.rule} | {found} | {one.schedule} |")
+        lived = f"found after {one.lived}" if one.lived else "not seen"
+        say(f"| {one.rule} | {found} | {one.schedule} | {lived} |")
     say("")
 
 

@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from typing import TypeVar, cast
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.clients import FilingRun, PlainRun
 from tests.fuzz.drawing import schedules
+from tests.fuzz.filing_machine import live_through
 from tests.fuzz.judge import Verdict
+from tests.fuzz.live import Story
+from tests.fuzz.mutant_kind import Mutant
 from tests.fuzz.mutants import MUTANTS
 from tests.fuzz.schedules import PLAIN, Plan, Schedule
 from tests.fuzz.simulation import Simulation
 
+T = TypeVar("T", bound=Schedule | Story)
+
 OUTCOMES = ("filed once", "clear error", "doubled", "lost")
 SHOWN = 5
+LIVED = 5
+"""One of so many schedules is drawn move by move."""
+MOST_LIVED = 200
+"""Of those, how many are tried for a mutant."""
 
 
 @dataclass
@@ -35,9 +45,9 @@ class Tally:
     outside: dict[str, Counter[str]] = field(default_factory=dict)
     plain: Counter[str] = field(default_factory=Counter)
     kinds: Counter[str] = field(default_factory=Counter)
-    found: list[tuple[Schedule, str, str]] = field(default_factory=list)
+    found: list[tuple[Schedule | Story, str, str]] = field(default_factory=list)
 
-    def note(self, schedule: Schedule, verdict: Verdict) -> None:
+    def note(self, schedule: Schedule | Story, verdict: Verdict) -> None:
         """Count how our clients ended."""
         if schedule.outside:
             self.outside.setdefault(schedule.outside, Counter())[verdict.outcome] += 1
@@ -101,19 +111,24 @@ def explore(count: int, number: int, progress: Callable[[int], None] = lambda _d
         done += 1
         progress(done)
 
-    draw(count, number, take)
+    lived = count // LIVED
+    draw(count - lived, number, take)
+    live_through(simulation, lived, number, tally.note)
     tally.found = [(_smallest(simulation, s, kind), kind, what) for s, kind, what in tally.found]
     simulation.close()
     return tally
 
 
-def _smallest(simulation: Simulation, schedule: Schedule, kind: str) -> Schedule:
+def _kinds(simulation: Simulation, schedule: Schedule | Story) -> set[str]:
+    """Return what a schedule shows of our clients."""
+    if isinstance(schedule, Story):
+        return {v.kind for v in schedule.told(simulation).violations}
+    return {v.kind for v in simulation.run(schedule, FilingRun).verdict.violations}
+
+
+def _smallest(simulation: Simulation, schedule: Schedule | Story, kind: str) -> Schedule | Story:
     """Leave out of a schedule what is not needed for a violation of a kind."""
-
-    def shows(other: Schedule) -> bool:
-        return not other.outside and kind in {v.kind for v in simulation.run(other, FilingRun).verdict.violations}
-
-    return minimal(schedule, shows)
+    return minimal(schedule, lambda other: not other.outside and kind in _kinds(simulation, other))
 
 
 @dataclass
@@ -122,12 +137,14 @@ class Hunt:
 
     :param tried: schedules until it was found; all of them when it was not.
     :param kind: of the violation; empty when none was found.
+    :param lived: schedules drawn move by move until one showed it; 0 when none did.
     """
 
     rule: str
     tried: int
     kind: str = ""
     schedule: str = ""
+    lived: int = 0
 
 
 def hunt(index: int, count: int, number: int) -> Hunt:
@@ -140,20 +157,12 @@ def hunt(index: int, count: int, number: int) -> Hunt:
     mutant, simulation, tried = MUTANTS[index], Simulation(), 0
     found: list[tuple[Schedule, str]] = []
 
-    def only_the_mutant(schedule: Schedule) -> str:
-        """Return what a schedule shows of the mutant that it does not show with all rules on; empty for nothing."""
-        with mutant.at_work():
-            kinds = {v.kind for v in simulation.run(schedule, FilingRun).verdict.violations} & set(mutant.kinds)
-        if kinds:
-            kinds -= {v.kind for v in simulation.run(schedule, FilingRun).verdict.violations}
-        return min(kinds, default="")
-
     def take(schedule: Schedule) -> None:
         nonlocal tried
         if schedule.outside:
             return
         tried += 1
-        kind = only_the_mutant(schedule)
+        kind = _only_the_mutant(mutant, simulation, schedule)
         if kind:
             found.append((schedule, kind))
             raise Found
@@ -163,23 +172,57 @@ def hunt(index: int, count: int, number: int) -> Hunt:
         draw(count, number, take, lambda: st.booleans().flatmap(lambda all_: schedules() if all_ else mutant.pressed()))
     except Found:
         schedule, kind = found[0]
-        smallest = minimal(schedule, lambda other: not other.outside and only_the_mutant(other) == kind)
-        return Hunt(mutant.rule, tried, kind, str(smallest))
+        smallest = minimal(
+            schedule,
+            lambda other: not other.outside and _only_the_mutant(mutant, simulation, other) == kind,
+        )
+        return Hunt(mutant.rule, tried, kind, str(smallest), hunt_live(mutant, simulation, count, number))
     finally:
         simulation.close()
     return Hunt(mutant.rule, tried)
 
 
-def minimal(schedule: Schedule, shows_it: Callable[[Schedule], bool]) -> Schedule:
+def hunt_live(mutant: Mutant, simulation: Simulation, count: int, number: int) -> int:
+    """Return after how many schedules, drawn move by move, a mutant is seen; 0 when it is not."""
+    tried = 0
+
+    def take(story: Story, verdict: Verdict) -> None:
+        nonlocal tried
+        tried += 1
+        if {v.kind for v in verdict.violations} & set(mutant.kinds):
+            raise Found
+
+    try:
+        with mutant.at_work():
+            live_through(simulation, min(count // LIVED, MOST_LIVED), number, take)
+    except Found:
+        return tried
+    return 0
+
+
+def _only_the_mutant(mutant: Mutant, simulation: Simulation, schedule: Schedule | Story) -> str:
+    """Return what a schedule shows of the mutant that it does not show with all rules on; empty for nothing."""
+    with mutant.at_work():
+        kinds = _kinds(simulation, schedule) & set(mutant.kinds)
+    return min(kinds - _kinds(simulation, schedule) if kinds else kinds, default="")
+
+
+def minimal(schedule: T, shows_it: Callable[[T], bool]) -> T:
     """Leave out of a schedule whatever is not needed to show the same."""
     progress = True
     while progress:
         progress = False
-        for smaller in _smaller(schedule):
+        shorter = _told_shorter(schedule) if isinstance(schedule, Story) else _smaller(schedule)
+        for smaller in cast("Iterator[T]", shorter):
             if shows_it(smaller):
                 schedule, progress = smaller, True
                 break
     return schedule
+
+
+def _told_shorter(story: Story) -> Iterator[Story]:
+    yield from (replace(story, regimes=story.regimes - {name}) for name in sorted(story.regimes))
+    yield from (replace(story, moves=_without(story.moves, n)) for n in reversed(range(len(story.moves))))
 
 
 def _smaller(schedule: Schedule) -> Iterator[Schedule]:
