@@ -11,6 +11,7 @@ from airflow.sdk import TaskGroup
 from altinn.authorities.authority import CHOICE, PERSON, Authority, Step, load_authority
 from altinn.exceptions import AltinnConfigurationError
 from altinn.hooks.altinn_hook import AltinnHook
+from altinn.links.instance_link import INSTANCE_URL_KEY
 from altinn.operators import (
     AltinnCollectReceiptOperator,
     AltinnInstantiateOperator,
@@ -19,6 +20,7 @@ from altinn.operators import (
     AltinnValidateOperator,
 )
 from altinn.operators.approval import AltinnApprovalOperator
+from altinn.operators.instantiate import COMPANY_KEY, FILED_KIND_KEY
 from altinn.sensors import AltinnFeedbackSensor, AltinnSignatureSensor
 
 
@@ -74,6 +76,7 @@ def altinn_filing(
     require_approval: bool | Mapping[str, Any] = False,
     receipts: str | None = None,
     wait: Mapping[str, Any] | None = None,
+    dry_run: Any = False,
     on_backfill: Any = "file_missing",
 ) -> FilingTasks:
     """Wire instantiate, upload, validate, approval, one task per step, the wait for the authority, and its verdict.
@@ -97,7 +100,9 @@ def altinn_filing(
         `AltinnApprovalOperator` (assigned_users, response_timeout, filing …).
     :param receipts: folder where receipt bundles are kept; needed with an `authority`.
     :param wait: further arguments of all sensors (poll_interval, timeout …).
-    :param on_backfill: see `AltinnCollectReceiptOperator`.
+    :param dry_run: write nothing: `instantiate` says what a run would do, and all tasks of the group are skipped.
+    :param on_backfill: "verify_only" files nothing in a backfill: `instantiate` adopts what has been delivered and
+        fails where nothing has been, nobody is asked to approve, and `accepted` ends skipped, with its outcome named.
     :raises AltinnConfigurationError: the arguments contradict the report.
     """
     report = None if authority is None else load_authority(authority)
@@ -109,6 +114,8 @@ def altinn_filing(
         "on_behalf_of": on_behalf_of,
         "external_ref": external_ref,
     }
+    # Each task that writes or asks a person knows the rules itself, so that none does when it is cleared alone.
+    rules = {"dry_run": dry_run, "on_backfill": on_backfill}
     with TaskGroup(group_id=group_id) as group:
         instantiate = AltinnInstantiateOperator(
             task_id="instantiate",
@@ -121,6 +128,7 @@ def altinn_filing(
             allow_changes=list(allow_changes),
             data_values=data_values,
             approval="a person in Airflow" if require_approval else None,
+            **rules,
             **common,
         )
         instance: Any = {"instance_id": instantiate.output, **common}
@@ -135,10 +143,10 @@ def altinn_filing(
         validate = AltinnValidateOperator(task_id="validate", **instance)
         uploaded: Any = upload.output
         issues: Any = validate.output
-        approval = _approval(require_approval, uploaded, app, period)
+        approval = _approval(require_approval, instantiate, {"documents": uploaded, **rules})
         pushes, signatures = _steps(
             [Step(task) for task in push_from] if report is None else _chosen(report, machine_confirms),
-            {"documents": uploaded, "approved": approval and approval.output},
+            {"documents": uploaded, "approved": approval and approval.output, **rules},
             instance,
             dict(wait or {}),
         )
@@ -159,7 +167,7 @@ def altinn_filing(
                 documents=uploaded,
                 validation=issues,
                 period=period,
-                on_backfill=on_backfill,
+                **rules,
                 already_filed=f"{{{{ ti.xcom_pull(task_ids='{instantiate.task_id}', key='altinn_delivered') }}}}",
                 **instance,
             )
@@ -191,12 +199,26 @@ def _chosen(report: Authority, machine_confirms: bool) -> list[Step]:
     return [Step(step.task, step.action, by) if step.by == CHOICE else step for step in steps]
 
 
-def _approval(wanted: bool | Mapping[str, Any], documents: Any, app: str, period: Any) -> AltinnApprovalOperator | None:
+def _approval(
+    wanted: bool | Mapping[str, Any], instantiate: AltinnInstantiateOperator, common: Mapping[str, Any]
+) -> AltinnApprovalOperator | None:
+    """Ask with everything that names the filing: app, company, period, kind, and where the draft can be read."""
     if not wanted:
         return None
     more = dict(wanted) if isinstance(wanted, Mapping) else {}
-    filing = {"App": app, "Period": period, **dict(more.pop("filing", None) or {})}
-    return AltinnApprovalOperator(task_id="approve", documents=documents, filing=filing, **more)
+
+    def told(key: str) -> str:
+        return f"{{{{ ti.xcom_pull(task_ids='{instantiate.task_id}', key='{key}') or '' }}}}"
+
+    filing = {
+        "App": instantiate.app,
+        "Company": told(COMPANY_KEY),
+        "Period": instantiate.period,
+        "Filing": told(FILED_KIND_KEY),
+        "In Altinn": told(INSTANCE_URL_KEY),
+        **dict(more.pop("filing", None) or {}),
+    }
+    return AltinnApprovalOperator(task_id="approve", filing=filing, **common, **more)
 
 
 _Pushes = list[AltinnProcessNextOperator | None]

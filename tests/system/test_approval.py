@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from altinn.exceptions import AltinnActionDeniedError, AltinnDiffersError, AltinnInputError
+from altinn.exceptions import (
+    AltinnActionDeniedError,
+    AltinnConfigurationError,
+    AltinnDiffersError,
+    AltinnInputError,
+)
 from altinn.operators import AltinnProcessNextOperator, AltinnUploadDataOperator
 from altinn.operators.approval import AltinnApprovalOperator
 from altinn.operators.approval_check import approved_sha256, check_approval
@@ -15,7 +20,8 @@ from tests.system.conftest import Look, MemorySupervisor, Outcome, RunTask
 
 FORM = {"data_type": "model", "file_name": "form.xml", "size": 10, "sha256": "a" * 64, "element_id": "1", "how": "put"}
 OTHER = FORM | {"sha256": "b" * 64}
-YES = {"chosen_options": ["Approve"], "content_sha256": approved_sha256([FORM])}
+ANNA = {"id": "anna", "name": "anna"}
+YES = {"chosen_options": ["Approve"], "responded_by_user": ANNA, "content_sha256": approved_sha256([FORM])}
 
 
 def test_the_person_sees_what_will_be_filed(
@@ -45,7 +51,7 @@ def answer(option: str) -> dict[str, Any]:
         "chosen_options": [option],
         "params_input": {},
         "responded_at": datetime(2026, 11, 25, tzinfo=UTC),
-        "responded_by_user": {"id": "anna", "name": "anna"},
+        "responded_by_user": ANNA,
     }
 
 
@@ -88,6 +94,18 @@ def test_no_approval_no_push(approved: Any) -> None:
         check_approval(approved, [FORM])
 
 
+def test_an_approval_that_nobody_gave_is_none() -> None:
+    with pytest.raises(AltinnActionDeniedError, match="names nobody"):
+        check_approval(YES | {"responded_by_user": None}, [FORM])
+
+
+@pytest.mark.parametrize("options", [{"defaults": "Approve"}, {"defaults": ["Approve"]}, {"fail_on_reject": False}])
+def test_no_option_lets_a_filing_pass_without_a_person(options: dict[str, Any]) -> None:
+    with pytest.raises(AltinnConfigurationError):
+        AltinnApprovalOperator(task_id="approve", documents=[FORM], **options)
+    assert AltinnApprovalOperator(task_id="approve", documents=[FORM], defaults=["Reject"]).defaults == ["Reject"]
+
+
 @pytest.mark.parametrize("documents", [[], None, [{"data_type": "model"}], "text"])
 def test_nothing_cannot_be_approved(documents: Any) -> None:
     with pytest.raises(AltinnInputError):
@@ -111,5 +129,5 @@ def test_the_push_refuses_without_this_run_s_approval(
         assert done.state == "failed", refused
         assert "nothing was pushed" in str(done.error)
     assert look.requests("PUT", "process/next") == []
-    fitting = {"chosen_options": ["Approve"], "content_sha256": approved_sha256(put.result)}
+    fitting = YES | {"content_sha256": approved_sha256(put.result)}
     assert push(fitting).state == "success"

@@ -179,7 +179,11 @@ def test_a_draft_that_a_person_must_approve_passes_that_on(
     refused = push(run_task, draft, documents=documents)
     assert isinstance(refused.error, AltinnFilingError)
     assert "approved by a person first" in str(refused.error)
-    approved = {"chosen_options": ["Approve"], "content_sha256": approved_sha256(flat_documents(documents))}
+    approved = {
+        "chosen_options": ["Approve"],
+        "responded_by_user": {"id": "anna", "name": "anna"},
+        "content_sha256": approved_sha256(flat_documents(documents)),
+    }
     assert push(run_task, draft, documents=documents, approved=approved).state == "success"
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
+from altinn.exceptions import AltinnConfigurationError
 from altinn.operators.approval_check import approved_sha256, flat_documents
+from altinn.runs import FILE_MISSING, RunRules
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,10 +27,20 @@ class AltinnApprovalOperator(ApprovalOperator):
     :param documents: what the upload tasks returned.
     :param filing: what else the person should see, label and text.
     :param response_timeout: how long to wait; without an answer the task fails.
+    :param dry_run: ask nobody, because nothing is filed.
+    :param on_backfill: "verify_only" asks nobody in a backfill's run, likewise.
+    :raises AltinnConfigurationError: `defaults` would approve without a person, or `fail_on_reject=False` would let a
+        refused filing's run look green.
     :return: {"chosen_options", "params_input", "responded_at", "responded_by_user", "content_sha256"}.
     """
 
-    template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "documents", "filing")
+    template_fields: Sequence[str] = (
+        *ApprovalOperator.template_fields,
+        "documents",
+        "filing",
+        "is_dry_run",
+        "on_backfill",
+    )
     template_fields_renderers = {"documents": "json", "filing": "json"}
 
     def __init__(
@@ -40,16 +52,32 @@ class AltinnApprovalOperator(ApprovalOperator):
         response_timeout: timedelta | None = timedelta(days=14),
         fail_on_reject: bool = True,
         retries: int = 0,
+        dry_run: bool | str = False,
+        on_backfill: str = FILE_MISSING,
         **kwargs: Any,
     ) -> None:
+        if fail_on_reject is not True:
+            raise AltinnConfigurationError(
+                f"{kwargs.get('task_id')}: fail_on_reject=False would end the run of a refused filing green: leave it "
+                "out"
+            )
         super().__init__(
             subject=subject, response_timeout=response_timeout, fail_on_reject=fail_on_reject, retries=retries, **kwargs
         )
+        if self.defaults and set(self.defaults) != {self.REJECT}:
+            raise AltinnConfigurationError(
+                f"{self.task_id}: defaults={self.defaults} would approve when nobody answers: a person has to"
+            )
         self.documents = documents
         self.filing = filing
+        self.is_dry_run = dry_run  # BaseOperator has a method dry_run
+        self.on_backfill = on_backfill
 
     def execute(self, context: Context) -> None:
-        """Show what will be filed, remember its hash, and wait."""
+        """Show what will be filed, remember its hash, and wait; a run that may only look goes on."""
+        if RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill).looks_only:
+            self.log.info("This run may only look: nothing is filed, so nobody is asked")
+            return
         documents = flat_documents(self.documents)
         digest = approved_sha256(documents)
         context["task_state_store"].set(SHOWN_KEY, digest)

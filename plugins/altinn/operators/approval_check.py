@@ -36,6 +36,11 @@ def check_approval(approved: object, documents: object) -> None:
         raise AltinnActionDeniedError(
             "this run has no approval of the filing: nothing was pushed. Run the approval task and let a person answer"
         )
+    if not approved.get("responded_by_user"):
+        raise AltinnActionDeniedError(
+            "the approval names nobody who gave it, as after a timeout: nothing was pushed. Clear the approval task, "
+            "and let a person answer"
+        )
     digest = approved_sha256(flat_documents(documents))
     if approved.get("content_sha256") != digest:
         raise AltinnDiffersError(

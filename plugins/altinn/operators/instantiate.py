@@ -19,6 +19,7 @@ from altinn.exceptions import (
     AltinnUnavailableError,
 )
 from altinn.operators.altinn_operator import AltinnOperator, AltinnPatientOperator, whole_number
+from altinn.operators.looking_run import LookingRun
 from altinn.operators.meant_content import meant_documents
 from altinn.operators.preflight import check_documents, owner_kind
 from altinn.protocol.app_api import Part
@@ -31,11 +32,15 @@ from altinn.protocol.meant_documents import MeantDocuments
 from altinn.protocol.model import Instance
 from altinn.protocol.survivor import SurplusDrafts
 from altinn.protocol.wire import Call
+from altinn.runs import FILE_MISSING, RunRules
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from altinn.operators.living_try import LivingTry
+
+COMPANY_KEY, FILED_KIND_KEY = "altinn_company", "altinn_filed_kind"
+"""XComs that tell a person whose filing it is, and whether it is the main one; no person's number."""
 
 _NOTES_KEY = "altinn_filing"
 
@@ -75,6 +80,9 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         not made itself.
     :param on_changed: what to do when the key has been delivered with other documents (`content_sha256`): "fail", or
         "correction", which files them under the next free correction number.
+    :param dry_run: write nothing: say what a run would do, and skip this task and those after it.
+    :param on_backfill: with "verify_only" a backfill's run writes nothing: it adopts what has been delivered, and
+        fails where nothing has been.
     :return: the instance id, "party/guid".
     """
 
@@ -93,6 +101,8 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         "allow_changes",
         "approval",
         "prefill",
+        "is_dry_run",
+        "on_backfill",
     )
     template_fields_renderers = {"data_values": "json", "prefill": "json"}
 
@@ -115,6 +125,8 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         on_foreign: str = "fail",
         on_existing: str = "adopt",
         on_changed: str = "fail",
+        dry_run: bool | str = False,
+        on_backfill: str = FILE_MISSING,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -134,14 +146,19 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         self.on_foreign = on_foreign
         self.on_existing = on_existing
         self.on_changed = on_changed
+        self.is_dry_run = dry_run  # BaseOperator has a method dry_run
+        self.on_backfill = on_backfill
 
     def act(self, context: Context, living: LivingTry, waited: float) -> str:
         """Adopt or create, and return the instance id."""
+        rules = RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill)
         owner = chosen_owner(self)
         meant = meant_documents(
             self.content_sha256, documents_of(self.documents) if self.documents else [], tuple(self.allow_changes)
         )
-        if self.prefill:
+        if rules.looks_only:
+            instance_id = self._look(context, rules, owner, meant)
+        elif self.prefill:
             instance_id = self._create_prefilled(owner)
         else:
             filed = self._file(context, living, owner, meant)
@@ -150,6 +167,8 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
             ti = context["ti"]
             ti.xcom_push("altinn_adopted", not filed.created)
             ti.xcom_push("altinn_delivered", is_delivered(filed.instance))
+            ti.xcom_push(COMPANY_KEY, filed.instance.organisation_number)
+            ti.xcom_push(FILED_KIND_KEY, filed.instance.stamps.get("filingkind", ""))
             approval = filed.instance.stamps.get(APPROVAL_STAMP)
             if approval:
                 ti.xcom_push("altinn_approval", approval)
@@ -157,16 +176,31 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         self.show_instance(context, instance_id)
         return str(instance_id)
 
+    def _look(self, context: Context, rules: RunRules, owner: InstanceOwner, meant: MeantDocuments) -> Any:
+        """Write nothing, and return the id of what has been delivered."""
+        self._check_choices()
+        self._check_documents(owner, meant)
+        filed = LookingRun(self, context, self._key(owner), meant, self.on_foreign).require_filed(rules)
+        ti = context["ti"]
+        ti.xcom_push("altinn_adopted", True)
+        ti.xcom_push("altinn_delivered", True)
+        return filed.id
+
+    def _check_documents(self, owner: InstanceOwner, meant: MeantDocuments) -> None:
+        whole, kind = bool(meant.documents), owner_kind(owner)
+        metadata = self.hook.metadata(self.app)
+        check_documents(self.app, metadata, meant.documents, whole=whole, report=self.report, owner=kind)
+
+    def _key(self, owner: InstanceOwner) -> FilingKey:
+        number = whole_number(self.correction_number, "correction_number")
+        return FilingKey.of(AppId.parse(self.app), owner, str(self.period), self.kind, number)
+
     def _file(self, context: Context, living: LivingTry, owner: InstanceOwner, meant: MeantDocuments) -> Filed:
         self._check_choices()
-        app_id = AppId.parse(self.app)
         metadata = self.hook.metadata(self.app)
-        refuse_taken_stamps(app_id, metadata)
-        whole, kind = bool(meant.documents), owner_kind(owner)
-        check_documents(self.app, metadata, meant.documents, whole=whole, report=self.report, owner=kind)
-        key = FilingKey.of(
-            app_id, owner, str(self.period), self.kind, whole_number(self.correction_number, "correction_number")
-        )
+        refuse_taken_stamps(AppId.parse(self.app), metadata)
+        self._check_documents(owner, meant)
+        key = self._key(owner)
         changed = ChangedFiling(
             self.hook.session,
             self.hook.app(self.app),

@@ -5,24 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowSkipException
-
-from altinn.authorities.period_readers import period_reader_of_app
 from altinn.documents import documents_of
-from altinn.exceptions import AltinnFilingError
 from altinn.operators.altinn_operator import AltinnOperator, whole_number
+from altinn.operators.looking_run import LookingRun
 from altinn.operators.meant_content import meant_documents
-from altinn.protocol.filed_document import form_types
-from altinn.protocol.filing import Filed, Filing
-from altinn.protocol.filing_key import FilingKey, is_delivered, refuse_taken_stamps
+from altinn.protocol.filing_key import FilingKey
 from altinn.protocol.identifiers import AppId
 from altinn.runs import BACKFILL_LIMIT, FILE_MISSING, RunRules, resolve_period
 from altinn.runs.backfill_rules import refuse_long_backfill
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-DRY_RUN_KEY = "altinn_dry_run"
 
 
 class AltinnPlanFilingOperator(AltinnOperator):
@@ -102,10 +95,9 @@ class AltinnPlanFilingOperator(AltinnOperator):
         period = self.period or resolve_period(context).name
         key = self._key(period)
         if rules.looks_only:
-            found = self._look(key)
-            if rules.dry_run:
-                self._end_dry_run(context, key, found)
-            self._require_delivered(context, key, found)
+            documents = documents_of(self.documents) if self.documents else []
+            meant = meant_documents(self.content_sha256, documents, tuple(self.allow_changes))
+            LookingRun(self, context, key, meant, self.on_foreign).require_filed(rules)
         else:
             refuse_long_backfill(context, whole_number(self.max_filings_per_backfill, "max_filings_per_backfill"))
         return {"period": key.period, "kind": self.kind, "correction_number": key.correction}
@@ -114,65 +106,3 @@ class AltinnPlanFilingOperator(AltinnOperator):
         owner = self.hook.owner(organisation_number=self.organisation_number)
         number = whole_number(self.correction_number, "correction_number")
         return FilingKey.of(AppId.parse(self.app), owner, period, self.kind, number)
-
-    def _look(self, key: FilingKey) -> Filed | None:
-        refuse_taken_stamps(key.app_id, self.hook.metadata(self.app))
-        app = self.hook.app(self.app)
-        filing = Filing(
-            session=self.hook.session,
-            app=app,
-            period_of=period_reader_of_app(self.app, self.hook.session, app),
-            storage=self.hook.storage,
-            key=key,
-            on_foreign=self.on_foreign,
-            settle=self.hook.settings.settle,
-            report=self.report,
-        )
-        return self.hook.run(filing.find())
-
-    def _end_dry_run(self, context: Context, key: FilingKey, found: Filed | None) -> None:
-        plan = self._what_would_happen(key, found)
-        if found is not None:
-            self.show_instance(context, found.instance.id)
-        context["ti"].xcom_push(DRY_RUN_KEY, plan)
-        self.report(f"dry run: {plan['would']}")
-        raise AirflowSkipException(f"dry run: nothing was written. {plan['would']}")
-
-    def _what_would_happen(self, key: FilingKey, found: Filed | None) -> dict[str, Any]:
-        if found is None:
-            would, instance_id = f"an instance would be made for {key}, filled in and filed", None
-        else:
-            instance_id = str(found.instance.id)
-            where = found.instance.process.where
-            if not is_delivered(found.instance):
-                would = f"draft {instance_id}, which is at {where}, would be brought up to date and filed"
-            elif self._differs(found):
-                would = f"nothing would be filed: {instance_id} is delivered, with other documents than these"
-            else:
-                would = f"nothing would be filed: {instance_id} is delivered already ({where})"
-        return {"period": key.period, "kind": key.kind, "would": would, "instance_id": instance_id}
-
-    def _require_delivered(self, context: Context, key: FilingKey, found: Filed | None) -> None:
-        if found is None or not is_delivered(found.instance):
-            ids = [] if found is None else [str(found.instance.id)]
-            there = f"draft {ids[0]} is at {found.instance.process.where}" if found else "Altinn has no instance of it"
-            raise AltinnFilingError(
-                f"{key} is not filed: {there}. This backfill only verifies (on_backfill='verify_only'), so nothing was "
-                "filed",
-                ids,
-            )
-        self.show_instance(context, found.instance.id)
-        if self._differs(found):
-            raise AltinnFilingError(
-                f"{key} is filed as {found.instance.id}, but with other documents than these", [str(found.instance.id)]
-            )
-        self.report(f"{key} is filed as {found.instance.id} ({found.instance.process.where})")
-
-    def _differs(self, found: Filed) -> bool:
-        documents = documents_of(self.documents) if self.documents else []
-        meant = meant_documents(self.content_sha256, documents, tuple(self.allow_changes))
-        if not meant.differ_from_stamp(found.instance):
-            return False
-        forms = form_types(self.hook.metadata(self.app))
-        session, app = self.hook.session, self.hook.app(self.app)
-        return self.hook.run(meant.differ_from_delivered(found.instance, session, app, forms, self.report))

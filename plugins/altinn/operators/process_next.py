@@ -6,19 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from altinn.authorities.period_readers import period_reader_of_app
-from altinn.exceptions import AltinnInputError
+from altinn.exceptions import AltinnFilingError, AltinnInputError
 from altinn.operators.altinn_operator import AltinnPatientInstanceOperator
 from altinn.operators.approval_check import check_approval, flat_documents
 from altinn.protocol.advance import Advance
+from altinn.protocol.filing_key import is_delivered
 from altinn.protocol.manifest import ExpectedElement, Manifest
 from altinn.protocol.submission import Submission
 from altinn.protocol.survivor import LockedLook, Survivor
+from altinn.runs import FILE_MISSING, RunRules
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from altinn.operators.living_try import LivingTry
     from altinn.protocol.identifiers import InstanceId
+    from altinn.protocol.model import Process
 
 INSTANCE_LOCK = "instance_lock"
 
@@ -51,6 +54,8 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         where the platform lets you.
     :param lock_wait: seconds to wait in the worker when somebody else's push holds the instance; then the task waits
         without one.
+    :param dry_run: push nothing: fail unless the instance has been delivered already.
+    :param on_backfill: "verify_only" pushes nothing in a backfill's run, likewise.
     :return: {"instance_id", "task", "task_type", "flow", "ended", "moved"}.
     """
 
@@ -61,6 +66,8 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         "action",
         "documents",
         "approved",
+        "is_dry_run",
+        "on_backfill",
     )
     template_fields_renderers = {"documents": "json"}
 
@@ -76,6 +83,8 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         on_foreign: str = "fail",
         fence: str | None = None,
         lock_wait: float = 30.0,
+        dry_run: bool | str = False,
+        on_backfill: str = FILE_MISSING,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -90,23 +99,35 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         # What was given may render to nothing, when the approval task has no answer: that is no approval.
         self.needs_approval = approved is not None
         self.lock_wait = lock_wait
+        self.is_dry_run = dry_run  # BaseOperator has a method dry_run
+        self.on_backfill = on_backfill
 
     def act(self, context: Context, living: LivingTry, waited: float) -> dict[str, Any]:
         """Push once and return where the instance is."""
         self._check_arguments()
-        instance_id = self._draft = self.checked_instance_id(context)
+        instance_id = self.checked_instance_id(context)
+        if RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill).looks_only:
+            return self._look(instance_id)
+        self._draft = instance_id
         if self.needs_approval:
             check_approval(self.approved, self.documents)
         record = self.ledger_of(context, instance_id=str(instance_id)).record
         done = self.hook.run(self._submission(instance_id, living, waited, record).run())
-        return {
-            "instance_id": str(instance_id),
-            "task": done.process.task_id,
-            "task_type": done.process.task_type,
-            "flow": done.process.flow,
-            "ended": done.process.is_ended,
-            "moved": done.moved,
-        }
+        return _where(instance_id, done.process, done.moved)
+
+    def _look(self, instance_id: InstanceId) -> dict[str, Any]:
+        """Return where the instance is; a run that may only look has nothing to push.
+
+        :raises AltinnFilingError: it has not been delivered.
+        """
+        instance = self.hook.run(self.hook.session.perform(self.hook.storage.get_instance(instance_id)))
+        if not is_delivered(instance):
+            raise AltinnFilingError(
+                f"{instance_id} is not filed: it is at {instance.process.where}. This run may only look, so nothing "
+                "was pushed",
+                [str(instance_id)],
+            )
+        return _where(instance_id, instance.process, moved=False)
 
     def _check_arguments(self) -> None:
         if not self.from_task:
@@ -156,3 +177,14 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
             report=self.report,
             record=record,
         )
+
+
+def _where(instance_id: InstanceId, process: Process, moved: bool) -> dict[str, Any]:
+    return {
+        "instance_id": str(instance_id),
+        "task": process.task_id,
+        "task_type": process.task_type,
+        "flow": process.flow,
+        "ended": process.is_ended,
+        "moved": moved,
+    }
