@@ -7,16 +7,18 @@
     events.json        who did what, and when
     receipts/          what the authority added, as it came
 
-The manifest is written last: a bundle without one was not finished. Its `seal` is the SHA-256 of its other members, so
-that a change of the manifest itself shows; the manifest's own digest, which the run returns and the asset event
-carries, shows also a change that was sealed anew.
+The manifest is written last: a bundle without one was not finished. Its `seal` is the SHA-256 of its other members in
+their order, and its bytes are the only way in which it is written, so that any change of the manifest itself shows; the
+manifest's own digest, which the run returns and the asset event carries, shows also a change that was sealed anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +36,8 @@ FORMAT = "altinn-receipt/1"
 MANIFEST = "manifest.json"
 RECEIPTS = "receipts"
 _CHUNK = 1 << 20
-_TEMPORARY = re.compile(r"\.[^/]*\.partial")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_UNREADABLE = "cannot be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,9 @@ def write_manifest(folder: Folder, about: Mapping[str, Any], files: Sequence[Bun
 
 
 def masked(value: Any) -> Any:
-    """Return JSON with person numbers and tokens hidden in every text."""
+    """Return JSON with person numbers and tokens hidden in every text; eleven digits inside of a SHA-256 are chance."""
     if isinstance(value, str):
-        return mask(value)
+        return value if _DIGEST.fullmatch(value) else mask(value)
     if isinstance(value, Mapping):
         return {mask(str(name)): masked(inner) for name, inner in value.items()}
     return [masked(inner) for inner in value] if isinstance(value, list | tuple) else value
@@ -86,16 +89,19 @@ class Bundle:
 
     :param manifest: its content.
     :param sha256: the manifest's digest.
+    :param as_written: whether its bytes are those that `write_manifest` makes of that content.
     """
 
     manifest: Mapping[str, Any]
     sha256: str
+    as_written: bool = True
 
 
 def read_manifest(folder: Folder) -> Bundle | None:
     """Read a bundle's manifest; None when there is none.
 
     :raises AltinnInputError: it is no manifest of a receipt bundle.
+    :raises OSError: the storage does not answer.
     """
     try:
         content = _read(folder / MANIFEST)
@@ -103,7 +109,8 @@ def read_manifest(folder: Folder) -> Bundle | None:
         return None
     try:
         manifest = json.loads(content.decode("utf-8"))
-    except ValueError as exc:
+        as_written = isinstance(manifest, dict) and _as_bytes(_seal_last(manifest)) == content
+    except (ValueError, RecursionError) as exc:
         raise AltinnInputError(f"{folder / MANIFEST} is damaged: it is no JSON") from exc
     if (
         not isinstance(manifest, dict)
@@ -111,7 +118,7 @@ def read_manifest(folder: Folder) -> Bundle | None:
         or not isinstance(manifest.get("files"), list)
     ):
         raise AltinnInputError(f"{folder / MANIFEST} is no manifest of a receipt bundle ({FORMAT})")
-    return Bundle(manifest, hashlib.sha256(content).hexdigest())
+    return Bundle(manifest, hashlib.sha256(content).hexdigest(), as_written)
 
 
 def problems_of(folder: Folder, *, expected_sha256: str = "") -> list[str]:
@@ -120,21 +127,40 @@ def problems_of(folder: Folder, *, expected_sha256: str = "") -> list[str]:
     :param expected_sha256: the manifest's digest as the run or the asset event told it.
     :raises AltinnInputError: there is no bundle.
     """
-    bundle = read_manifest(folder)
+    try:
+        bundle = read_manifest(folder)
+    except OSError as exc:
+        raise AltinnInputError(f"{folder / MANIFEST} {_UNREADABLE}: {exc}") from exc
     if bundle is None:
         raise AltinnInputError(f"{folder} holds no {MANIFEST}: it is no receipt bundle, or one that was not finished")
+    found = _problems_of_manifest(bundle, expected_sha256)
+    present, strange, unlisted = _listed(folder)
+    found += strange
+    named: set[str] = set()
+    for entry in bundle.manifest["files"]:
+        path = str(entry.get("path")) if isinstance(entry, dict) else ""
+        named.add(path)
+        if not _is_inside(path):
+            found.append(f"{path!r} leads out of the bundle")
+        elif path not in unlisted:
+            found += _problems_of_file(folder, path, entry)
+    return found + [f"{_shown(path)} is not in the manifest" for path in sorted(present - named - {MANIFEST})]
+
+
+def is_unreadable(problem: str) -> bool:
+    """Whether a line of `problems_of` says that the storage did not answer, rather than what is wrong."""
+    return _UNREADABLE in problem
+
+
+def _problems_of_manifest(bundle: Bundle, expected_sha256: str) -> list[str]:
     manifest = dict(bundle.manifest)
     found = []
     if manifest.pop("seal", None) != _seal(manifest):
         found.append(f"{MANIFEST} was changed: its seal does not fit")
+    elif not bundle.as_written:
+        found.append(f"{MANIFEST} was changed: it says the same, but not as it was written")
     if expected_sha256 and expected_sha256.strip().lower() != bundle.sha256:
         found.append(f"{MANIFEST} is another one than expected: its SHA-256 is {bundle.sha256}")
-    named: set[str] = set()
-    for entry in manifest["files"]:
-        path = str(entry.get("path")) if isinstance(entry, dict) else ""
-        named.add(path)
-        found += _problems_of_file(folder, path, entry) if _is_inside(path) else [f"{path!r} leads out of the bundle"]
-    found += [f"{path} is not in the manifest" for path in sorted(_present(folder)) if path not in {*named, MANIFEST}]
     return found
 
 
@@ -146,9 +172,11 @@ def _problems_of_file(folder: Folder, path: str, entry: Mapping[str, Any]) -> li
                 digest.update(chunk)
                 size += len(chunk)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return [f"{path} is missing"]
+        return [f"{_shown(path)} is missing"]
+    except (OSError, ValueError) as exc:
+        return [f"{_shown(path)} {_UNREADABLE}: {exc}"]
     if size != entry.get("size") or digest.hexdigest() != entry.get("sha256"):
-        return [f"{path} was changed"]
+        return [f"{_shown(path)} was changed"]
     return []
 
 
@@ -157,19 +185,61 @@ def _is_inside(path: str) -> bool:
     return bool(path) and not path.startswith("/") and "\\" not in path and not {"", ".", ".."} & set(parts)
 
 
-def _present(folder: Folder) -> Iterator[str]:
-    """Yield the paths of the files below a folder, except the beginnings of interrupted downloads."""
+def _listed(folder: Folder) -> tuple[set[str], list[str], set[str]]:
+    """Return the files below a folder, problems, and the paths that are no plain files: links lead out of the bundle.
+
+    Nothing is left out, whatever its name: a file that nobody looks at could pass for a part of the proof.
+    """
+    local = local_path(folder)
+    if local is None:
+        return set(files_in(folder)), [], set()
+    found: set[str] = set()
+    strange: set[str] = set()
+    problems: list[str] = []
+
+    def unreadable(exc: OSError) -> None:
+        problems.append(f"{_shown(str(exc.filename))} {_UNREADABLE}: {exc.strerror}")
+
+    for base, folders, names in os.walk(local, onerror=unreadable):
+        for name in (*folders, *names):
+            path = Path(base, name)
+            mode = path.lstat().st_mode
+            if stat.S_ISREG(mode):
+                found.add(path.relative_to(local).as_posix())
+            elif not stat.S_ISDIR(mode):
+                strange.add(path.relative_to(local).as_posix())
+    problems += [f"{_shown(path)} is a link or no plain file" for path in sorted(strange)]
+    return found, problems, strange
+
+
+def files_in(folder: Folder) -> Iterator[str]:
+    """Yield the paths of the files below a folder."""
     base = str(folder).rstrip("/") + "/"
     for path in folder.rglob("*"):
         if path.is_file():
-            relative = str(path).removeprefix(base)
-            if not _TEMPORARY.search(relative):
-                yield relative
+            yield str(path).removeprefix(base)
+
+
+def local_path(folder: Folder) -> Path | None:
+    """Return a folder as a path of this machine; None where it lies in another storage."""
+    if isinstance(folder, Path):
+        return folder
+    return Path(str(folder.path)) if folder.protocol in ("file", "local") else None
+
+
+def _shown(path: str) -> str:
+    """Return a path as it can be printed, whatever bytes its name has."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _seal(manifest: Mapping[str, Any]) -> str:
-    canonical = json.dumps(manifest, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    # In the members' own order: sorted, a change of the order would not show.
+    plain = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _seal_last(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in manifest.items() if name != "seal"} | {"seal": manifest.get("seal")}
 
 
 def _as_bytes(document: object) -> bytes:

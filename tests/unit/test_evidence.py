@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,66 @@ def test_a_changed_file_is_named(folder: Path, name: str) -> None:
 
 def test_an_added_file_is_named(folder: Path) -> None:
     (folder / "receipts" / "another.pdf").write_bytes(b"%PDF")
-    (folder / "receipts" / ".half.pdf.partial").write_bytes(b"%P")
     assert problems_of(folder) == ["receipts/another.pdf is not in the manifest"]
+
+
+@pytest.mark.parametrize(
+    "name", ["receipts/forged.v2.partial.pdf", "receipts/.half.pdf.partial", ".a.partial/kvittering.pdf", ".x.partial"]
+)
+def test_no_name_hides_an_added_file(folder: Path, name: str) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"%PDF")
+    assert problems_of(folder) == [f"{name} is not in the manifest"]
+
+
+@pytest.mark.parametrize("target", ["/nonexistent", "events.json", "loop", "receipts", "/"])
+@pytest.mark.parametrize("link", ["loop", "receipts/loop"])
+def test_a_link_is_a_problem_wherever_it_leads(folder: Path, link: str, target: str) -> None:
+    (folder / link).symlink_to(target)
+    assert problems_of(folder) == [f"{link} is a link or no plain file"]
+
+
+@pytest.mark.parametrize("name", ["events.json", MANIFEST])
+def test_a_link_to_the_same_content_is_a_problem(folder: Path, name: str, tmp_path: Path) -> None:
+    (folder / name).rename(tmp_path / "elsewhere.json")
+    (folder / name).symlink_to(tmp_path / "elsewhere.json")
+    assert problems_of(folder) == [f"{name} is a link or no plain file"]
+
+
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    (folder / "events.json").unlink()
+    os.mkfifo(folder / "events.json")
+    assert problems_of(folder) == ["events.json is a link or no plain file"]
+
+
+def test_a_manifest_that_leads_to_itself_is_one_clear_error(folder: Path) -> None:
+    (folder / MANIFEST).unlink()
+    (folder / MANIFEST).symlink_to(MANIFEST)
+    with pytest.raises(AltinnInputError, match="cannot be read"):
+        problems_of(folder)
+
+
+def respelled(content: bytes) -> list[bytes]:
+    """Return other bytes that say the same to a reader of JSON."""
+    manifest = json.loads(content)
+    return [
+        json.dumps(manifest).encode(),
+        content + b" ",
+        content.rstrip(),
+        content.replace(b"{", b'{"outcome": "rejected", ', 1),
+        json.dumps(dict(reversed(manifest.items())), indent=1).encode() + b"\n",
+        json.dumps({"seal": manifest.pop("seal"), **manifest}, indent=1).encode() + b"\n",
+    ]
+
+
+@pytest.mark.parametrize("way", range(6))
+def test_a_manifest_in_other_bytes_is_changed(folder: Path, way: int) -> None:
+    content = (folder / MANIFEST).read_bytes()
+    (folder / MANIFEST).write_bytes(respelled(content)[way])
+    (problem,) = problems_of(folder)
+    assert problem.startswith("manifest.json was changed")
+    (folder / MANIFEST).write_bytes(content)
+    assert problems_of(folder) == []
 
 
 def test_a_changed_manifest_is_named(folder: Path) -> None:
@@ -84,7 +143,9 @@ def test_no_path_leads_out_of_the_bundle(folder: Path, path: str) -> None:
     assert f"{path!r} leads out of the bundle" in problems_of(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"[", b"[]", b'{"format": "altinn-receipt/2", "files": []}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"[", b"[]", b'{"format": "altinn-receipt/2", "files": []}', b"\xff", b"[" * 200_000]
+)
 def test_what_is_no_manifest_is_refused(folder: Path, content: bytes) -> None:
     (folder / MANIFEST).write_bytes(content)
     with pytest.raises(AltinnInputError):
@@ -106,11 +167,9 @@ def test_any_single_changed_byte_is_noticed(tmp_path_factory: pytest.TempPathFac
     content = bytearray(path.read_bytes())
     at = data.draw(st.integers(0, len(content) - 1))
     content[at] ^= data.draw(st.integers(1, 255))
-    whole = read_manifest(folder)
-    assert whole is not None
     path.write_bytes(bytes(content))
     try:
-        assert problems_of(folder, expected_sha256=whole.sha256)
+        assert problems_of(folder)
     except AltinnInputError:
         assert path.name == MANIFEST
 
@@ -120,6 +179,12 @@ def test_person_numbers_are_hidden_wherever_they_stand() -> None:
         "performedBy": "<eleven digits>",
         "a": [{"<eleven digits>": 1}],
     }
+
+
+def test_a_digest_is_no_person_number() -> None:
+    digest = "ab01039012345" + "c" * 51
+    assert masked({"sha256": digest}) == {"sha256": digest}
+    assert masked(digest + "c") != digest + "c"
 
 
 def test_the_command_says_whole_or_not(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
