@@ -7,16 +7,20 @@
     )
 
 Airflow's deadline alerts call at each moment; the callback looks into Altinn first, and says nothing when the person
-has signed, or when there is nothing to sign yet. Any Airflow notifier will do. Its templates see, beside `dag_run` and
-`deadline`, `altinn`: `instance_id`, `link`, `where` (what is missing), `days` (to the deadline).
+has signed, when there is nothing to sign yet, or when the instance has been deleted. Of moments that have passed when
+the run is made, or while Airflow was down, only the last one reminds. Any Airflow notifier will do. Its templates see,
+beside `dag_run` and `deadline`, `altinn`: `instance_id`, `link`, `where` (what is missing), `days` (left to the
+deadline now). A mapped filing is reminded of each of its instances.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +29,11 @@ from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from altinn.deadlines import StatutoryDeadline
 from altinn.exceptions import AltinnError, AltinnInputError
-from altinn.hooks.altinn_hook import AltinnHook
+from altinn.hooks.altinn_hook import AltinnHook, app_of
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.session import Session
-from altinn.protocol.waiting import DONE, LEFT, WaitFor
+from altinn.protocol.wait_look import look
+from altinn.protocol.waiting import DONE, LEFT, WAITING, Progress, WaitFor
 from altinn.triggers.shared_session import kept_open, shared_session
 
 if TYPE_CHECKING:
@@ -36,6 +41,9 @@ if TYPE_CHECKING:
 
 DAYS_BEFORE = (10, 3, 1)
 """Days before the deadline on which a person is reminded."""
+
+MOST_MAPPED = 1000
+"""Instances of a mapped task that are looked for."""
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +89,7 @@ def reminders(
         DeadlineAlert(
             reference=StatutoryDeadline(report, dict(due_dates or {})),
             interval=timedelta(days=-days),
-            callback=AsyncCallback(remind_to_sign, {**arguments, "days": days}),
+            callback=AsyncCallback(remind_to_sign, {**arguments, "days": days, "all_days": sorted(set(days_before))}),
             name=f"reminder {days} day(s) before the deadline",
         )
         for days in sorted(set(days_before), reverse=True)
@@ -99,51 +107,88 @@ async def remind_to_sign(
     altinn_conn_id: str,
     on_behalf_of: str | None,
     days: int,
+    all_days: Sequence[int] = (),
 ) -> str:
     """Look whether the person has signed, and notify if not. Runs in the triggerer.
 
-    :return: what was done, for Airflow's callback record.
+    :return: what was done, for Airflow's callback record; of several instances, what was done with each.
     """
     run = context["dag_run"]
     dag_id, run_id = str(run["dag_id"]), str(run.get("dag_run_id") or run.get("run_id"))
-    instance_id = await asyncio.to_thread(_instance_of, dag_id, run_id, instantiate_task)
-    if not instance_id:
+    left = _days_left(context, days)
+    if any(other < days and left <= other for other in all_days):
+        log.info("%s %s: the reminder of %d day(s) comes too late; a later one tells", dag_id, run_id, days)
+        return "a later reminder tells"
+    found = await asyncio.to_thread(_instances_of, dag_id, run_id, instantiate_task)
+    if not found:
         log.info("%s %s: there is no instance yet, so nobody is reminded", dag_id, run_id)
         return "nothing to sign yet"
-    missing = await _missing(instance_id, from_task, altinn_conn_id, on_behalf_of)
-    if not missing:
-        log.info("%s: signed, so nobody is reminded", instance_id)
+    told = []
+    for instance_id in found:
+        progress = await _progress(instance_id, from_task, altinn_conn_id, on_behalf_of)
+        done = _nothing_to_tell(progress)
+        if done:
+            log.info("%s: %s, so nobody is reminded", instance_id, done)
+            told.append(done)
+            continue
+        link = await _link(app, instance_id, altinn_conn_id, on_behalf_of)
+        values = {"instance_id": instance_id, "link": link, "where": progress.text, "days": left}
+        await _notify(notifier, notifier_arguments, {**context, "altinn": values})
+        log.info("%s: reminded, %s", instance_id, progress.text)
+        told.append("reminded")
+    return ", ".join(told)
+
+
+def _days_left(context: Mapping[str, Any], days: int) -> int:
+    """Return the days to the legal deadline from now; an alert's own time is so many days before it."""
+    stated = (context.get("deadline") or {}).get("deadline_time")
+    if not stated:
+        return days
+    moment = stated if isinstance(stated, datetime) else datetime.fromisoformat(str(stated).replace("Z", "+00:00"))
+    left = moment + timedelta(days=days) - datetime.now(UTC)
+    # Airflow calls some seconds after the moment.
+    return max(0, min(days, math.ceil((left - timedelta(minutes=1)) / timedelta(days=1))))
+
+
+def _nothing_to_tell(progress: Progress) -> str:
+    """Return why nobody has to be reminded; empty when somebody has to."""
+    if progress.state == DONE:
         return "signed"
-    link = await _link(app, instance_id, altinn_conn_id, on_behalf_of)
-    told = {"instance_id": instance_id, "link": link, "where": missing, "days": days}
-    await _notify(notifier, notifier_arguments, {**context, "altinn": told})
-    log.info("%s: reminded, %s", instance_id, missing)
-    return "reminded"
+    if progress.ahead:
+        return "nothing to sign yet"
+    return "deleted" if progress.deleted else ""
 
 
-def _instance_of(dag_id: str, run_id: str, task_id: str) -> str:
+def _instances_of(dag_id: str, run_id: str, task_id: str) -> list[str]:
+    """Return what the task made; of a mapped task, what each of its instances made."""
     from airflow.sdk.execution_time.xcom import XCom
 
-    value = XCom.get_one(key="return_value", dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=-1)
-    return str(value or "")
+    found: list[str] = []
+    for map_index in range(-1, MOST_MAPPED):
+        value = XCom.get_one(key="return_value", dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index)
+        if value:
+            found.append(str(value))
+        if (map_index < 0 and value) or (map_index >= 0 and not value):
+            break
+    return found
 
 
-async def _missing(instance_id: str, from_task: str, conn_id: str, on_behalf_of: str | None) -> str:
-    """Say what is missing, empty once the step is taken; without an answer one reminder too many goes out."""
+async def _progress(instance_id: str, from_task: str, conn_id: str, on_behalf_of: str | None) -> Progress:
+    """Say how far it is; without an answer one reminder too many goes out."""
     try:
         async with kept_open(), shared_session(conn_id, on_behalf_of, None) as session:
-            call = session.storage.get_instance(InstanceId.parse(instance_id))
-            progress = WaitFor(LEFT, from_task).progress(await session.run(Session().perform(call)))
+            apps = partial(app_of, session.settings)
+            wanted = WaitFor(LEFT, from_task)
+            return await session.run(
+                look(Session(), session.storage, apps, InstanceId.parse(instance_id), wanted, check_name=False)
+            )
     except AltinnError as exc:
-        return f"whether it is signed cannot be seen at the moment ({type(exc).__name__})"
-    return "" if progress.state == DONE else progress.text
+        return Progress(WAITING, f"whether it is signed cannot be seen at the moment ({type(exc).__name__})")
 
 
 async def _link(app: str, instance_id: str, conn_id: str, on_behalf_of: str | None) -> str:
     if not app:
         return ""
-    from altinn.hooks.altinn_hook import app_of
-
     settings = await AltinnHook(conn_id, on_behalf_of=on_behalf_of).asettings()
     return f"{app_of(settings, app).base}/#/instance/{instance_id}"
 

@@ -17,7 +17,9 @@ from altinn.exceptions import (
     AltinnHttpError,
     AltinnInputError,
     AltinnLockedError,
+    AltinnLoginEndedError,
     AltinnLoginError,
+    AltinnLoginNeededError,
     AltinnLoginRefusedError,
     AltinnRefusedError,
     AltinnResumeRequiredError,
@@ -87,3 +89,19 @@ def is_worth_a_retry(error: AltinnError) -> bool:
         # Altinn's exchange answers 401 to every failure inside it, an outage of its own services included.
         return error.status >= 500 or error.status == 429 or (error.status == 401 and "exchange" in error.what)
     return not isinstance(error, _NEVER)
+
+
+NEEDS_LOGIN = (AltinnLoginNeededError, AltinnLoginEndedError)
+"""Errors that a person mends by logging in."""
+
+
+def is_worth_waiting(error: AltinnError) -> bool:
+    """Tell whether a wait goes on in spite of the error: time may mend it, or a person who logs in again."""
+    return isinstance(error, NEEDS_LOGIN) or is_worth_a_retry(error)
+
+
+def why_waiting(error: AltinnError) -> str:
+    """Return what a wait says of such an error in its log."""
+    if isinstance(error, NEEDS_LOGIN):
+        return f"nobody is logged in any more, so nothing can be seen until a person logs in again: {error}"
+    return f"Altinn did not answer ({type(error).__name__})"

@@ -46,6 +46,7 @@ class MemorySupervisor:
         self.connections: dict[str, dict[str, Any]] = {}
         self.xcoms: dict[tuple[str, str], Any] = {}
         self.store: dict[str, Any] = {}
+        self.kept_for_ever: set[str] = set()
         self.task_states: dict[str, dict[str, str | None]] = {}
         self.state = "running"
         self.masked: list[str] = []
@@ -94,6 +95,8 @@ class MemorySupervisor:
 
     def _SetTaskStateStore(self, message: Any) -> None:
         self.store[message.key] = message.value
+        if message.expires_at is None:
+            self.kept_for_ever.add(message.key)
 
     def _GetTaskStates(self, message: Any) -> Any:
         own = {run_id: dict.fromkeys(message.task_ids or (), self.state) for run_id in message.run_ids or ()}

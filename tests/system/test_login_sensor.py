@@ -17,8 +17,9 @@ from airflow.sdk.execution_time import task_runner
 from altinn.emulator import Emulator
 from altinn.exceptions import AltinnInputError
 from altinn.hooks.altinn_hook import AltinnHook
-from altinn.sensors import AltinnLoginSensor
+from altinn.sensors import AltinnFeedbackSensor, AltinnLoginSensor
 from altinn.sensors.login_sensor import DAY, NORWAY, legal_deadline
+from altinn.triggers.instance_trigger import AltinnInstanceTrigger
 from altinn.triggers.login_trigger import AltinnLoginTrigger
 from tests.contract.oidc_browser import BACK, log_in, person_client
 from tests.system.conftest import Connect, MemorySupervisor, RunTask, task_instance
@@ -151,3 +152,23 @@ def test_deadlines_are_read_as_norway_means_them() -> None:
     assert legal_deadline("2026-04-10T12:00:00+02:00") == legal_deadline("2026-04-10T10:00:00Z")
     assert legal_deadline(None) is None
     assert legal_deadline("None") is None
+
+
+def test_a_wait_for_the_authority_outlives_the_person_s_login(
+    person: str, run_task: RunTask, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = {"app": "ttd/basic", "instance_id": "501337/00000000-0000-4000-8000-000000000000"}
+    first = run_task(AltinnFeedbackSensor(task_id="wait", altinn_conn_id=person, **wanted))
+    assert first.state == "deferred"
+    trigger = AltinnInstanceTrigger(**{**first.message.trigger_kwargs, "deadline": time.time() + 0.5})
+
+    async def last_word() -> dict[str, Any]:
+        async for event in trigger.run():
+            return dict(event.payload)
+        raise AssertionError("the trigger ended without an event")
+
+    event = asyncio.run(last_word())
+    assert event["status"] == "timeout"
+    assert "nobody is logged in any more" in event["message"]
+    said = [line for line in capsys.readouterr().out.splitlines() if "until a person logs in again" in line]
+    assert [line for line in said if "AltinnInstanceTrigger" in line and "[warning" in line]

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.sdk import DAG
+from airflow.sdk.execution_time import comms
 from airflow.serialization.decoders import decode_deadline_reference
 from airflow.serialization.encoders import encode_deadline_reference
 
 from altinn.deadlines import StatutoryDeadline
 from altinn.exceptions import AltinnInputError
+from altinn.operators import AltinnDeleteInstanceOperator
 from altinn.reminders import remind_to_sign, reminders
-from tests.system.conftest import Look, MemorySupervisor
+from tests.system.conftest import Look, MemorySupervisor, RunTask
 from tests.system.test_deadlines import Run, Session
 from tests.system.test_waiting import Pushed, control, pushed
 
@@ -89,9 +91,14 @@ class Filed:
         self.alerts = alerts(told, arguments["altinn_conn_id"])
         supervisor.xcoms["filing.instantiate", "return_value"] = self.instance_id
 
-    def call(self, number: int) -> str:
-        """Call as Airflow does when an alert's moment has come."""
-        context = {"dag_run": {"dag_id": "annual_accounts", "dag_run_id": "r"}, "deadline": {}}
+    def call(self, number: int, days_left: float | None = None) -> str:
+        """Call as Airflow does when an alert's moment has come, or later, so many days before the legal deadline."""
+        left = DAYS[number] if days_left is None else days_left
+        moment = datetime.now(UTC) + timedelta(days=left - DAYS[number])
+        context = {
+            "dag_run": {"dag_id": "annual_accounts", "dag_run_id": "r"},
+            "deadline": {"id": "1", "deadline_time": moment},
+        }
         return asyncio.run(remind_to_sign(context=context, **self.alerts[number].callback.kwargs))
 
     def lines(self) -> list[str]:
@@ -134,6 +141,48 @@ def test_where_altinn_does_not_answer_a_reminder_goes_out(filed: Filed, supervis
     supervisor.connections["altinn_default"]["host"] = "http://127.0.0.1:9"
     assert filed.call(1) == "reminded"
     assert "cannot be seen at the moment" in filed.lines()[0]
+
+
+@pytest.mark.parametrize(
+    ("days_left", "reminding", "days"), [(9.5, 0, "10"), (8, 0, "8"), (2, 1, "2"), (0.5, 2, "1"), (3, 1, "3")]
+)
+def test_of_moments_that_have_passed_one_reminds_and_states_the_days_that_are_left(
+    filed: Filed, days_left: float, reminding: int, days: str
+) -> None:
+    """A run that is made late has passed moments, which Airflow calls all at once."""
+    passed = [number for number, before in enumerate(DAYS) if before >= days_left]
+    assert [number for number in passed if filed.call(number, days_left) == "reminded"] == [reminding]
+    assert [line.split()[0] for line in filed.lines()] == [days]
+
+
+def test_a_draft_is_not_there_to_be_signed(supervisor: MemorySupervisor, pushed: Pushed, tmp_path: Path) -> None:
+    filed = Filed(supervisor, pushed("ttd/basic-signing"), tmp_path / "told")
+    assert filed.call(0) == "nothing to sign yet"
+    assert filed.lines() == []
+
+
+def test_what_has_been_deleted_is_not_there_to_be_signed(
+    supervisor: MemorySupervisor, pushed: Pushed, run_task: RunTask, tmp_path: Path
+) -> None:
+    arguments = pushed("ttd/basic-signing")
+    assert run_task(AltinnDeleteInstanceOperator(task_id="delete", **arguments)).state == "success"
+    filed = Filed(supervisor, arguments, tmp_path / "told")
+    assert filed.call(0) == "deleted"
+    assert filed.lines() == []
+
+
+def test_each_instance_of_a_mapped_filing_is_told(
+    filed: Filed, supervisor: MemorySupervisor, pushed: Pushed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = pushed("ttd/basic")["instance_id"]
+    made = {0: filed.instance_id, 1: other}
+
+    def of_mapped(message: Any) -> Any:
+        return comms.XComResult(key=message.key, value=made.get(message.map_index))
+
+    monkeypatch.setattr(supervisor, "_GetXCom", of_mapped)
+    assert filed.call(0) == "reminded, nothing to sign yet"
+    assert [filed.instance_id in line for line in filed.lines()] == [True]
 
 
 @pytest.mark.parametrize("days", [(), (-1,), ("3",)])

@@ -6,12 +6,22 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 import requests
+from airflow.sdk.exceptions import AirflowSensorTimeout
 
+from altinn.exceptions import (
+    AltinnAnswerError,
+    AltinnFilingError,
+    AltinnInputError,
+    AltinnNotFoundError,
+    AltinnUnexpectedStateError,
+)
 from altinn.operators import AltinnInstantiateOperator, AltinnProcessNextOperator, AltinnUploadDataOperator
+from altinn.protocol.session import RepeatRules, Session
 from altinn.sensors import AltinnFeedbackSensor, AltinnProcessSensor, AltinnSignatureSensor
 from altinn.triggers.instance_trigger import AltinnInstanceTrigger, pause
 from tests.altinn_proxy import AltinnProxy
@@ -133,13 +143,102 @@ def test_the_deadline_is_kept_over_tries(run_task: RunTask, pushed: Pushed, supe
     sensor = AltinnSignatureSensor(task_id="sign", timeout=5000, **arguments)
     run_task(sensor)
     first = supervisor.store["altinn_wait_deadline"]
+    assert "altinn_wait_deadline" in supervisor.kept_for_ever
     run_task(sensor, try_number=2)
     assert supervisor.store["altinn_wait_deadline"] == first
-    supervisor.store["altinn_wait_deadline"] = time.time() - 1
+    supervisor.store["altinn_wait_deadline"] = {**first, "deadline": time.time() - 1}
     done = run_task(sensor, try_number=3)
     assert done.state == "failed"
     assert "came to its limit" in str(done.error)
     assert "altinn_wait_deadline" not in supervisor.store
+
+
+def test_another_instance_has_a_deadline_of_its_own(
+    run_task: RunTask, pushed: Pushed, supervisor: MemorySupervisor
+) -> None:
+    arguments = pushed("ttd/basic-signing", "data")
+    old = {"instance_id": "501337/00000000-0000-4000-8000-000000000000", "deadline": time.time() - 1}
+    supervisor.store["altinn_wait_deadline"] = old
+    sensor = AltinnSignatureSensor(task_id="sign", timeout=5000, **arguments)
+    assert run_task(sensor).state == "deferred"
+    assert supervisor.store["altinn_wait_deadline"]["deadline"] > time.time() + 4000
+
+
+@pytest.mark.parametrize("action", ["sign", "reject"])
+def test_a_wait_that_is_over_leaves_no_deadline(
+    run_task: RunTask, pushed: Pushed, look: Look, supervisor: MemorySupervisor, action: str
+) -> None:
+    arguments = pushed("ttd/basic-signing", "data")
+    sensor = AltinnSignatureSensor(task_id="sign", **arguments)
+    assert run_task(sensor).state == "deferred"
+    control(look, arguments["instance_id"], "act", action=action, person=1337)
+    assert run_task(sensor).state == ("success" if action == "sign" else "failed")
+    assert "altinn_wait_deadline" not in supervisor.store
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        ({"status": "done"}, None),
+        ({"status": "stopped", "message": "refused"}, AltinnUnexpectedStateError),
+        ({"status": "error", "message": "no"}, AltinnFilingError),
+        ({"status": "timeout", "message": "signing"}, AirflowSensorTimeout),
+        ({"status": "fine"}, AltinnAnswerError),
+        (None, AltinnAnswerError),
+    ],
+)
+def test_what_the_trigger_says_decides(event: dict[str, str] | None, error: type[Exception] | None) -> None:
+    sensor = AltinnSignatureSensor(task_id="sign", app="ttd/basic-signing", instance_id="1/2")
+    store: dict[str, Any] = {"altinn_wait_deadline": 1}
+    context: Any = {"task_state_store": type("Store", (), {"delete": staticmethod(lambda key: store.pop(key))})}
+    with pytest.raises(error) if error else nullcontext():
+        sensor.execute_complete(context, event)
+    assert (not store) == (error is not AltinnAnswerError)
+
+
+@pytest.mark.parametrize("how", [{}, {"deferrable": False, "mode": "reschedule"}])
+def test_what_passes_at_the_first_look_is_waited_out(
+    run_task: RunTask, pushed: Pushed, proxied: str, proxy: AltinnProxy, how: dict[str, Any]
+) -> None:
+    arguments = {**pushed("ttd/basic-signing", "data"), "altinn_conn_id": proxied}
+    sensor = AltinnSignatureSensor(task_id="sign", **how, **arguments)
+    sensor.hook.session = Session(RepeatRules(attempts=1))
+    proxy.falsify("GET", "/storage/", 503, times=50)
+    done = run_task(sensor)
+    assert done.state == ("up_for_reschedule" if how else "deferred"), done.error
+
+
+def test_an_instance_that_is_not_there_is_not_waited_for(
+    run_task: RunTask, pushed: Pushed, proxied: str, proxy: AltinnProxy
+) -> None:
+    arguments = {**pushed("ttd/basic-signing", "data"), "altinn_conn_id": proxied}
+    proxy.falsify("GET", "/storage/", 404, times=50)
+    sensor = AltinnSignatureSensor(task_id="sign", **arguments)
+    sensor.hook.session = Session(RepeatRules(attempts=1))
+    assert isinstance(run_task(sensor).error, AltinnNotFoundError)
+
+
+@pytest.mark.parametrize("by_trigger", [False, True])
+def test_a_task_that_the_app_does_not_have_is_an_error(run_task: RunTask, pushed: Pushed, by_trigger: bool) -> None:
+    arguments = pushed("ttd/basic-signing", "data")
+    if by_trigger:
+        wanted = {"kind": "left", "task": "signning"}
+        trigger = trigger_for(arguments["instance_id"], arguments["altinn_conn_id"], wait_for=wanted)
+        event = asyncio.run(event_of(trigger))
+        assert event["status"] == "error"
+        text = event["message"]
+    else:
+        done = run_task(AltinnSignatureSensor(task_id="sign", from_task="signning", **arguments))
+        assert isinstance(done.error, AltinnInputError)
+        text = str(done.error)
+    assert "no task 'signning'" in text
+    assert "signing" in text
+
+
+def test_a_step_that_has_not_been_reached_is_waited_for(run_task: RunTask, pushed: Pushed, look: Look) -> None:
+    arguments = pushed("ttd/basic-signing")
+    sensor = AltinnSignatureSensor(task_id="sign", **arguments)
+    assert run_task(sensor).state == "deferred"
 
 
 def test_a_deadline_that_has_passed_ends_the_trigger(pushed: Pushed) -> None:

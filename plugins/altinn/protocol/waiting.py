@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from altinn.exceptions import AltinnInputError
-from altinn.protocol.model import Instance, Process
+from altinn.protocol.model import Instance, InstanceEvent, Process
 from altinn.protocol.outcome import Awaited
 
 ANSWER, ENDED, REACHED, LEFT = "answer", "ended", "reached", "left"
 KINDS = (ANSWER, ENDED, REACHED, LEFT)
-_ORDER = ("data", "confirmation", "signing", "payment", "feedback")
 
 DONE, WAITING, STOPPED = "done", "waiting", "stopped"
 
@@ -23,10 +22,16 @@ class Progress:
 
     :param state: "done", "waiting", or "stopped": what is waited for cannot come any more.
     :param text: for people; empty when done.
+    :param ahead: the task that is waited for has not been reached yet.
+    :param warn: a person should know: the wait goes on without seeing what it waits for.
+    :param deleted: the instance has been deleted.
     """
 
     state: str
     text: str = ""
+    ahead: bool = False
+    warn: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,34 +88,80 @@ class WaitFor:
         """What must be there; nothing for a wait that is about the process alone."""
         return Awaited(self.receipt_types, self.confirmed, self.feedback_types, self.rejected_labels)
 
-    def progress(self, instance: Instance) -> Progress:
-        """Say from a fresh read whether the wait is over."""
-        if instance.is_hard_deleted or (instance.is_soft_deleted and not instance.process.is_ended):
-            return Progress(STOPPED, "the instance has been deleted")
+    def hangs_on_path(self, instance: Instance) -> bool:
+        """Say whether only the way that the instance came can tell: it is in another task than the one waited for.
+
+        Where an instance stands does not say where it has been: each app orders its tasks as it likes.
+        """
+        process = instance.process
+        begun = bool(process.task_id) or process.is_ended
+        return self.kind in (REACHED, LEFT) and begun and not _is_deleted(instance) and not self._is_here(process)
+
+    def is_known(self, process: Process) -> bool | None:
+        """Say whether the app has such a task; None when its answer lists no tasks."""
+        listed = (*process.task_ids, *process.task_types)
+        return self.task in listed or self._is_here(process) if listed else None
+
+    def progress(self, instance: Instance, events: Sequence[InstanceEvent] | None = None) -> Progress:
+        """Say from a fresh read whether the wait is over.
+
+        :param events: the instance's events, read after the instance; needed where `hangs_on_path`. Without them, such
+            a wait goes on: what cannot be told is never done.
+        """
+        if _is_deleted(instance):
+            return Progress(STOPPED, "the instance has been deleted", deleted=True)
+        process = instance.process
         if self.kind == ANSWER:
             return _waiting(self.awaited.missing(instance))
-        if self.kind == ENDED or instance.process.is_ended:
-            return _waiting("" if instance.process.is_ended else f"the instance is at {instance.process.where}")
-        return self._at_task(instance.process)
+        if self.kind == ENDED:
+            return _waiting("" if process.is_ended else f"the instance is at {process.where}")
+        if self._is_here(process):
+            return (
+                Progress(DONE) if self.kind == REACHED else Progress(WAITING, f"a person has to leave {process.where}")
+            )
+        if not self.hangs_on_path(instance):
+            return Progress(WAITING, f"the instance is at {process.where}", ahead=True)
+        if not events:
+            text = f"the instance is at {process.where}; whether it has been in {self.task!r} cannot be seen"
+            return Progress(WAITING, text, warn=True)
+        return self._on_path(process, [event for event in events if event.event_type in (_STARTED, _ABANDONED)])
 
-    def _at_task(self, process: Process) -> Progress:
-        here = self.task in (process.task_id, process.task_type)
-        ahead = _is_ahead(self.task, process)
+    def _is_here(self, process: Process) -> bool:
+        return bool(self.task) and self.task in (process.task_id, process.task_type)
+
+    def _matches(self, event: InstanceEvent) -> bool:
+        return self.task in (event.task_id, event.task_type)
+
+    def _on_path(self, process: Process, path: Sequence[InstanceEvent]) -> Progress:
+        """Decide from the tasks in the order in which they were begun; whoever comes back to an old one was refused."""
+        begun = [number for number, event in enumerate(path) if event.event_type == _STARTED]
+        own = [number for number in begun if self._matches(path[number])]
+        if not own:
+            if process.is_ended:
+                return Progress(STOPPED, f"the process has ended without coming to {self.task!r}")
+            return Progress(
+                WAITING, f"the instance is at {process.where}: {self.task!r} has not been reached yet", ahead=True
+            )
+        if not process.is_ended and path[begun[-1]].task_id != process.task_id:
+            return Progress(WAITING, f"the instance is moving on from {process.where}")
+        last = own[-1]
+        before = {path[number].task_id for number in begun if number < last}
+        refused = any(event.event_type == _ABANDONED and self._matches(event) for event in path[last:])
+        if not refused and (process.is_ended or process.task_id not in before):
+            return Progress(DONE)
+        if self.kind == REACHED and not process.is_ended:
+            return Progress(WAITING, f"the instance has come back to {process.where}", ahead=True)
         if self.kind == REACHED:
-            return Progress(DONE) if here or not ahead else _waiting(f"the instance is at {process.where}")
-        if here:
-            return Progress(WAITING, f"a person has to leave {process.where}")
-        if process.task_type == "data":
-            return Progress(STOPPED, f"the instance is at {process.where}: the step was refused, or is not reached yet")
-        return _waiting(f"the instance is at {process.where}") if ahead else Progress(DONE)
+            return Progress(DONE)
+        return Progress(STOPPED, f"the step was refused: the instance is now at {process.where}")
+
+
+_STARTED, _ABANDONED = "process_StartTask", "process_AbandonTask"
+
+
+def _is_deleted(instance: Instance) -> bool:
+    return instance.is_hard_deleted or (instance.is_soft_deleted and not instance.process.is_ended)
 
 
 def _waiting(missing: str) -> Progress:
     return Progress(WAITING, missing) if missing else Progress(DONE)
-
-
-def _is_ahead(task: str, process: Process) -> bool:
-    """Whether a task is still to come. Of tasks named by id only a data task is known to come before."""
-    if task in _ORDER and process.task_type in _ORDER:
-        return _ORDER.index(task) > _ORDER.index(process.task_type)
-    return process.task_type == "data" or not process.task_id

@@ -11,13 +11,28 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
-from altinn.exceptions import AltinnAnswerError, AltinnFilingError, AltinnUnexpectedStateError
+from altinn.exceptions import (
+    AltinnAnswerError,
+    AltinnError,
+    AltinnFilingError,
+    AltinnNotFoundError,
+    AltinnUnexpectedStateError,
+)
 from altinn.hooks.altinn_hook import AltinnHook
 from altinn.links.instance_link import AltinnInstanceLink, show_instance
-from altinn.protocol.feedback import with_feedback
 from altinn.protocol.identifiers import InstanceId
-from altinn.protocol.waiting import DONE, STOPPED, Progress, WaitFor
-from altinn.retries import BACKOFF, LONGEST_RETRY_DELAY, RETRIES, RETRY_DELAY, RETRY_POLICY
+from altinn.protocol.wait_look import look
+from altinn.protocol.waiting import DONE, STOPPED, WAITING, Progress, WaitFor
+from altinn.retries import (
+    BACKOFF,
+    LONGEST_RETRY_DELAY,
+    NEEDS_LOGIN,
+    RETRIES,
+    RETRY_DELAY,
+    RETRY_POLICY,
+    is_worth_waiting,
+    why_waiting,
+)
 from altinn.text_templates import TextTemplates
 from altinn.triggers.instance_trigger import AltinnInstanceTrigger
 
@@ -32,9 +47,10 @@ DAYS = 24 * 3600.0
 class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
     """Base of the sensors.
 
-    Only reads (Storage's GET, and the VAT app's `feedback/status`), so it is safe to retry. Deferrable by default:
-    while it waits, it takes no worker slot. Errors that time may mend are waited out; the deadline is an absolute time
-    that the first try sets.
+    Only reads (Storage's GET; the app's `feedback/status` or process where Storage cannot tell), so it is safe to
+    retry. Deferrable by default: while it waits, it takes no worker slot. Errors that time may mend are waited out
+    from the first look on, and so is the end of a person's login; the deadline is an absolute time that the first try
+    sets.
 
     :param app: the app's id, "org/app".
     :param instance_id: "party/guid".
@@ -137,19 +153,32 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
         :raises AirflowSensorTimeout: what is waited for is not there, and the wait is over.
         :raises AltinnUnexpectedStateError: it cannot come any more.
         """
-        wanted, session = self.wait_for(), self.hook.session
-        call = self.hook.storage.get_instance(InstanceId.parse(self.instance_id))
-        instance = self.hook.run(session.perform(call))
-        instance = self.hook.run(with_feedback(session, self.hook.app(self.app), instance, wanted.awaited))
-        progress = wanted.progress(instance)
+        progress = self._look(context)
         if progress.state == DONE:
+            self._forget(context)
             return True
         if progress.state == STOPPED:
+            self._forget(context)
             raise self._stopped(progress)
-        self.log.info("%s: %s", self.instance_id, progress.text)
+        (self.log.warning if progress.warn else self.log.info)("%s: waiting, %s", self.instance_id, progress.text)
         if self._deadline(context) <= time.time():
             raise self._over(context, progress.text)
         return False
+
+    def _look(self, context: Context) -> Progress:
+        """Read once; an error that may pass is one more reason to wait, but an instance that is not there is none."""
+        instance_id = InstanceId.parse(self.instance_id)
+        try:
+            return self.hook.run(
+                look(self.hook.session, self.hook.storage, self.hook.app, instance_id, self.wait_for())
+            )
+        except AltinnError as exc:
+            if not is_worth_waiting(exc):
+                self._forget(context)
+                raise
+            if isinstance(exc, AltinnNotFoundError):
+                raise
+            return Progress(WAITING, why_waiting(exc), warn=isinstance(exc, NEEDS_LOGIN))
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> None:
         """Read the trigger's event.
@@ -160,6 +189,8 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
         """
         status = (event or {}).get("status")
         message = str((event or {}).get("message", ""))
+        if status in ("done", "stopped", "error"):
+            self._forget(context)
         if status == "done":
             self.log.info("%s: %s", self.instance_id, self.done_text)
             return
@@ -181,20 +212,29 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
 
     def _over(self, context: Context, missing: str) -> AirflowSensorTimeout:
         """Forget the deadline: this error is never retried, so the next try is a person's, who wants to wait anew."""
-        context["task_state_store"].delete(DEADLINE_KEY)
+        self._forget(context)
         return AirflowSensorTimeout(
             f"{self.instance_id}: the wait came to its limit: {missing}. Clear the task to wait again"
         )
 
     def _deadline(self, context: Context) -> float:
-        """Keep the first try's deadline, so that retries do not prolong the wait."""
+        """Keep the first try's deadline, so that retries do not prolong the wait; another instance has its own."""
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
         store = context["task_state_store"]
         kept = store.get(DEADLINE_KEY)
-        if isinstance(kept, int | float):
-            return float(kept)
+        if isinstance(kept, dict) and kept.get("instance_id") == self.instance_id:
+            known = kept.get("deadline")
+            if isinstance(known, int | float):
+                return float(known)
         deadline = time.time() + self._seconds()
-        store.set(DEADLINE_KEY, deadline)
+        # A wait may last longer than Airflow keeps what tasks note.
+        store.set(DEADLINE_KEY, {"instance_id": self.instance_id, "deadline": deadline}, retention=NEVER_EXPIRE)
         return deadline
+
+    def _forget(self, context: Context) -> None:
+        """Forget the deadline of a wait that is over: whoever clears the task waits anew."""
+        context["task_state_store"].delete(DEADLINE_KEY)
 
     def _seconds(self) -> float:
         return self.timeout.total_seconds() if isinstance(self.timeout, timedelta) else float(self.timeout)

@@ -6,17 +6,18 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from altinn.exceptions import AltinnError, AltinnHttpError
 from altinn.hooks.altinn_hook import app_of
-from altinn.protocol.feedback import with_feedback
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.session import RepeatRules, Session
+from altinn.protocol.wait_look import look
 from altinn.protocol.waiting import DONE, STOPPED, WAITING, Progress, WaitFor
-from altinn.retries import is_worth_a_retry
+from altinn.retries import NEEDS_LOGIN, is_worth_waiting, why_waiting
 from altinn.triggers.shared_session import kept_open, shared_session
 
 _GROWTH = 3.0
@@ -80,6 +81,7 @@ class AltinnInstanceTrigger(BaseTrigger):
         self.max_poll_interval = max_poll_interval
         self.on_behalf_of = on_behalf_of
         self.external_ref = external_ref
+        self._name_checked = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return ids and numbers only; the login is fetched where the trigger runs."""
@@ -118,7 +120,9 @@ class AltinnInstanceTrigger(BaseTrigger):
                 if progress.state in (DONE, STOPPED):
                     return self._event(progress.state, progress.text)
                 if progress.text != seen:
-                    self.log.info("%s: waiting, %s", self.instance_id, progress.text)
+                    (self.log.warning if progress.warn else self.log.info)(
+                        "%s: waiting, %s", self.instance_id, progress.text
+                    )
                     seen = progress.text
                 left = self.deadline - time.time()
                 if left <= 0:
@@ -135,16 +139,23 @@ class AltinnInstanceTrigger(BaseTrigger):
         instance_id = InstanceId.parse(self.instance_id)
         try:
             async with shared_session(self.altinn_conn_id, self.on_behalf_of, self.external_ref) as session:
-                instance = await session.run(_ONCE.perform(session.storage.get_instance(instance_id)))
-                if wanted.awaited.hangs_on_feedback(instance):
-                    app = app_of(session.settings, instance.app_id)
-                    instance = await session.run(with_feedback(_ONCE, app, instance, wanted.awaited))
+                found = look(
+                    _ONCE,
+                    session.storage,
+                    partial(app_of, session.settings),
+                    instance_id,
+                    wanted,
+                    check_name=not self._name_checked,
+                )
+                progress = await session.run(found)
         except AltinnError as exc:
-            if not is_worth_a_retry(exc):
+            if not is_worth_waiting(exc):
                 raise
             asked = exc.retry_after if isinstance(exc, AltinnHttpError) else None
-            return Progress(WAITING, f"Altinn did not answer ({type(exc).__name__})"), min(asked or 0.0, _LONGEST_ASKED)
-        return wanted.progress(instance), 0.0
+            warn = isinstance(exc, NEEDS_LOGIN)
+            return Progress(WAITING, why_waiting(exc), warn=warn), min(asked or 0.0, _LONGEST_ASKED)
+        self._name_checked = True
+        return progress, 0.0
 
     def _event(self, status: str, message: str) -> dict[str, str]:
         return {"status": status, "instance_id": self.instance_id, "message": message}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from altinn.exceptions import AltinnInputError
-from altinn.protocol.model import Instance
+from altinn.protocol.model import Instance, InstanceEvent
 from altinn.protocol.waiting import WaitFor
 from tests.unit.protocol import recorded_answers as recorded
 
@@ -44,21 +44,10 @@ KEPT = Instance.from_json({**recorded.APP, "process": recorded.ENDED, "status": 
         (WaitFor("answer"), KEPT, "done"),
         (WaitFor("ended"), SIGNING, "waiting"),
         (WaitFor("ended"), ENDED, "done"),
-        (WaitFor("reached", "signing"), DATA, "waiting"),
-        (WaitFor("reached", "signing"), CONFIRMATION, "waiting"),
         (WaitFor("reached", "signing"), SIGNING, "done"),
         (WaitFor("reached", "Task_3"), SIGNING, "done"),
-        (WaitFor("reached", "Task_3"), DATA, "waiting"),
-        (WaitFor("reached", "signing"), FEEDBACK, "done"),
-        (WaitFor("reached", "signing"), ENDED, "done"),
         (WaitFor("left", "signing"), SIGNING, "waiting"),
         (WaitFor("left", "Task_3"), SIGNING, "waiting"),
-        (WaitFor("left", "signing"), CONFIRMATION, "waiting"),
-        (WaitFor("left", "signing"), DATA, "stopped"),
-        (WaitFor("left", "Task_3"), DATA, "stopped"),
-        (WaitFor("left", "signing"), FEEDBACK, "done"),
-        (WaitFor("left", "Task_3"), FEEDBACK, "done"),
-        (WaitFor("left", "signing"), ENDED, "done"),
         (WaitFor("left", "signing"), DELETED, "stopped"),
     ],
 )
@@ -66,6 +55,80 @@ def test_how_far_it_is(wait: WaitFor, instance: Instance, state: str) -> None:
     progress = wait.progress(instance)
     assert progress.state == state
     assert bool(progress.text) == (state != "done")
+
+
+def began(*tasks: str) -> list[InstanceEvent]:
+    """Return events: "Task_2 signing" was begun, "-Task_2 signing" was refused."""
+    events = []
+    for number, text in enumerate(tasks):
+        task_id, task_type = text.removeprefix("-").split()
+        kind = "process_AbandonTask" if text.startswith("-") else "process_StartTask"
+        events.append(InstanceEvent(kind, f"2026-01-01T00:00:{number:02}Z", task_id, task_type, "", ""))
+    return events
+
+
+START = "Task_1 data"
+
+
+@pytest.mark.parametrize(
+    ("kind", "task", "path", "state"),
+    [
+        # Apps order their tasks as they like: only the way that an instance came says what lies behind it.
+        ("left", "Task_3", (START, "Task_2 confirmation"), "waiting"),
+        ("reached", "Task_3", (START, "Task_2 confirmation"), "waiting"),
+        ("left", "signing", (START, "Task_2 payment"), "waiting"),
+        ("left", "signing", (START, "Task_2 pdf"), "waiting"),
+        ("left", "confirmation", (START, "Task_2 signing"), "waiting"),
+        ("left", "signing", (START,), "waiting"),
+        ("reached", "signing", (START, "Task_2 confirmation"), "waiting"),
+        ("left", "signing", (START, "Task_2 signing", "Task_3 data"), "done"),
+        ("left", "Task_2", (START, "Task_2 signing", "Task_3 confirmation"), "done"),
+        ("reached", "signing", (START, "Task_2 signing", "Task_3 feedback"), "done"),
+        ("left", "signing", (START, "Task_2 signing", START), "stopped"),
+        ("left", "signing", (START, "Task_2 signing", "-Task_2 signing", START), "stopped"),
+        ("left", "signing", (START, "Task_2 signing", "-Task_2 signing", "Task_5 data"), "stopped"),
+        ("reached", "signing", (START, "Task_2 signing", START), "waiting"),
+        ("left", "signing", (START, "Task_2 signing", START, "Task_2 signing", "Task_3 feedback"), "done"),
+        ("left", "confirmation", (START, "Task_2 confirmation", "Task_3 confirmation"), "waiting"),
+        ("left", "confirmation", (START, "Task_2 confirmation", "Task_3 confirmation", START), "stopped"),
+    ],
+)
+def test_where_it_has_been_says_whether_a_step_is_taken(
+    kind: str, task: str, path: tuple[str, ...], state: str
+) -> None:
+    now = at(*path[-1].split())
+    progress = WaitFor(kind, task).progress(now, began(*path))
+    assert progress.state == state, progress.text
+    assert bool(progress.text) == (state != "done")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "state"),
+    [
+        ("left", (START, "Task_2 signing"), "done"),
+        ("left", (START, "Task_2 signing", "-Task_2 signing"), "stopped"),
+        ("reached", (START, "Task_2 signing"), "done"),
+        ("left", (START, "Task_2 confirmation"), "stopped"),
+        ("reached", (START,), "stopped"),
+        ("left", (), "waiting"),
+    ],
+)
+def test_an_end_without_the_step_is_no_step(kind: str, path: tuple[str, ...], state: str) -> None:
+    assert WaitFor(kind, "signing").progress(ENDED, began(*path)).state == state
+
+
+@pytest.mark.parametrize("instance", [DATA, CONFIRMATION, FEEDBACK, ENDED])
+@pytest.mark.parametrize("kind", ["left", "reached"])
+def test_what_cannot_be_seen_is_never_done(instance: Instance, kind: str) -> None:
+    wait = WaitFor(kind, "signing")
+    assert wait.hangs_on_path(instance)
+    progress = wait.progress(instance)
+    assert (progress.state, progress.warn) == ("waiting", True)
+
+
+def test_events_that_are_newer_than_the_instance_decide_nothing() -> None:
+    moving = began(START, "Task_2 confirmation", "Task_3 signing")
+    assert WaitFor("left", "signing").progress(CONFIRMATION, moving).state == "waiting"
 
 
 @pytest.mark.parametrize(
