@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from airflow.sdk import Asset
+from airflow.sdk import DAG, Asset
 from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.execution_time.comms import SucceedTask
 
+from altinn.authorities.authority import Authority
 from altinn.cli import main
 from altinn.evidence import Bundled, problems_of, write_manifest
-from altinn.operators import AltinnCollectReceiptOperator
-from tests.system.conftest import Connect, Look, Outcome, RunTask
+from altinn.operators import (
+    AltinnCollectReceiptOperator,
+    AltinnInstantiateOperator,
+    AltinnProcessNextOperator,
+    AltinnUploadDataOperator,
+)
+from altinn.protocol.model import Instance
+from altinn.protocol.outcome import ACCEPTED, REJECTED
+from altinn.protocol.outcome import Outcome as Verdict
+from tests.system.conftest import NOW, Connect, Look, Outcome, RunTask
 from tests.system.test_waiting import Pushed, control, pushed
 
 __all__ = ["pushed"]
@@ -61,7 +73,10 @@ def test_an_accepted_report_leaves_its_proof(run_task: RunTask, pushed: Pushed, 
     assert (manifest["outcome"], manifest["period"], manifest["app"]) == ("accepted", "2026-T5", "ttd/basic-feedback")
     assert manifest["confirmed_by"] == "user 1337"
     kept = json.loads((bundle / "documents.json").read_text())["kept"]
-    assert [(d["data_type"], len(d["sha256"])) for d in kept] == [("model", 64)]
+    (form,) = [one for one in look.instance(arguments["instance_id"])["data"] if one["dataType"] == "model"]
+    form_url = f"/ttd/basic-feedback/instances/{arguments['instance_id']}/data/{form['id']}"
+    digest = hashlib.sha256(look.api("GET", form_url, headers={"Accept": "*/*"}).content).hexdigest()
+    assert [(d["data_type"], d["sha256"]) for d in kept] == [("model", digest)]
     history = json.loads((bundle / "process.json").read_text())["processHistory"]
     assert {entry["elementId"] for entry in history} >= {"Task_1", "Task_2", "Task_3"}
     assert main(["verify-receipt", str(bundle)]) == 0
@@ -110,10 +125,13 @@ def test_an_event_tells_of_the_acceptance_once(run_task: RunTask, pushed: Pushed
         "app",
         "organisation_number",
         "period",
+        "kind",
+        "correction_number",
         "outcome",
         "bundle",
         "manifest_sha256",
     }
+    assert (event["extra"]["kind"], event["extra"]["correction_number"]) == ("main", 0)
     again = collect(run_task, tmp_path, arguments)
     assert again.state == "success"
     assert events(again) == []
@@ -253,3 +271,193 @@ def test_where_the_app_may_not_be_read_any_more(
         requests.delete(f"{look.base_url}/_emulator/faults", timeout=10)
     assert done.state == "success", done.error
     assert "not_readable" in (local(done.result["bundle"]) / "process.json").read_text()
+
+
+SENT = [{"data_type": "model", "file_name": "f.xml", "sha256": "a" * 64, "size": 5, "how": "kept", "element_id": "e"}]
+RECEIPT_RULE = {"accepted_when": "receipt", "receipt_types": ["model"]}
+ISSUE = {"severity": "warning", "code": "c", "message": "m"}
+
+
+@contextmanager
+def unreadable(look: Look, path: str = "/data/") -> Iterator[None]:
+    """Have the emulator refuse to read what lies under a path."""
+    fault = [{"method": "GET", "path": path, "fault": "403", "occurrence": "every"}]
+    requests.post(f"{look.base_url}/_emulator/faults", json=fault, timeout=10).raise_for_status()
+    try:
+        yield
+    finally:
+        requests.delete(f"{look.base_url}/_emulator/faults", timeout=10).raise_for_status()
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("rule", [RULE, RECEIPT_RULE])
+def test_a_later_run_leaves_the_proof_as_it_is(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path, rule: Any
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    first = collect(run_task, tmp_path / "r", arguments, documents=[SENT], validation=[ISSUE], authority=rule)
+    bundle, digest = local(first.result["bundle"]), first.result["manifest_sha256"]
+    assert json.loads((bundle / "validation.json").read_text()) == {"issues": [ISSUE]}
+    before = content_of(bundle)
+    touched = look.instance(arguments["instance_id"])["lastChanged"]
+    control(look, arguments["instance_id"], "decide", outcome="accepted")
+    assert look.instance(arguments["instance_id"])["lastChanged"] != touched
+    again = collect(run_task, tmp_path / "r", arguments, documents=[], validation=[], authority=rule)
+    assert again.result["manifest_sha256"] == digest
+    assert content_of(bundle) == before
+    assert main(["verify-receipt", str(bundle), "--sha256", digest]) == 0
+    assert sorted(path.name for path in (tmp_path / "r").iterdir()) == [bundle.name, f"{bundle.name}.announced"]
+
+
+def test_a_run_that_cannot_read_everything_leaves_the_proof_as_it_is(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    first = collect(run_task, tmp_path, arguments, documents=[SENT], authority=RECEIPT_RULE)
+    bundle = local(first.result["bundle"])
+    before = content_of(bundle)
+    control(look, arguments["instance_id"], "decide", outcome="accepted")
+    with unreadable(look):
+        assert collect(run_task, tmp_path, arguments, authority=RECEIPT_RULE).state == "failed"
+    assert content_of(bundle) == before
+    assert main(["verify-receipt", str(bundle), "--sha256", first.result["manifest_sha256"]]) == 0
+
+
+def test_another_outcome_is_kept_with_what_was_sent_at_first(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="rejected", codes=["R1: x"])
+    first = collect(run_task, tmp_path / "r", arguments, documents=[SENT], validation=[ISSUE], authority=RECEIPT_RULE)
+    assert type(first.error).__name__ == "AltinnRejectedError"
+    (bundle,) = (tmp_path / "r").iterdir()
+    receipts = content_of(bundle / "receipts")
+    assert receipts
+    # The same instance, judged by another rule: nothing is downloaded again.
+    again = collect(run_task, tmp_path / "r", arguments, authority={**RECEIPT_RULE, "rejected_labels": ["Noe"]})
+    assert again.state == "success", again.error
+    assert json.loads((bundle / "manifest.json").read_text())["outcome"] == "accepted"
+    assert json.loads((bundle / "documents.json").read_text())["sent"] == SENT
+    assert json.loads((bundle / "validation.json").read_text()) == {"issues": [ISSUE]}
+    assert content_of(bundle / "receipts") == receipts
+    assert problems_of(bundle, expected_sha256=again.result["manifest_sha256"]) == []
+
+
+def test_what_was_sent_anew_is_recorded(run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    bundle = local(collect(run_task, tmp_path, arguments, documents=[SENT]).result["bundle"])
+    anew = [{**SENT[0], "how": "replaced", "sha256": "b" * 64}]
+    assert collect(run_task, tmp_path, arguments, documents=[anew]).state == "success"
+    assert json.loads((bundle / "documents.json").read_text())["sent"] == anew
+
+
+def test_a_changed_record_of_what_was_sent_is_not_taken_over(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    bundle = local(collect(run_task, tmp_path, arguments, documents=[SENT]).result["bundle"])
+    (bundle / "documents.json").write_text(json.dumps({"sent": [{"data_type": "forged"}], "kept": []}))
+    collect(run_task, tmp_path, arguments, documents=[SENT])
+    assert json.loads((bundle / "documents.json").read_text())["sent"] == SENT
+
+
+def test_half_files_of_an_interrupted_run_leave_the_bundle(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    bundle = local(collect(run_task, tmp_path, arguments, documents=[SENT]).result["bundle"])
+    (bundle / ".manifest.json.partial").write_bytes(b"{")
+    (bundle / "manifest.json").unlink()
+    again = collect(run_task, tmp_path, arguments)
+    assert again.state == "success", again.error
+    assert json.loads((bundle / "documents.json").read_text())["sent"] == SENT
+    assert main(["verify-receipt", str(bundle)]) == 0
+
+
+def test_what_this_login_may_not_read_is_noted(run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    with unreadable(look):
+        done = collect(run_task, tmp_path, arguments)
+    assert done.state == "success", done.error
+    bundle = local(done.result["bundle"])
+    (kept,) = json.loads((bundle / "documents.json").read_text())["kept"]
+    assert kept["sha256"] is None
+    assert "may not read it" in kept["not_readable"]
+    assert problems_of(bundle) == []
+
+
+def test_a_user_s_callback_comes_besides_the_note(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    called: list[int] = []
+    found = []
+    for number in range(2):
+        defaults = {"on_success_callback": lambda _context: called.append(1)}
+        with DAG(f"dag_{number}", schedule=None, start_date=NOW, default_args=defaults):
+            task = AltinnCollectReceiptOperator(
+                task_id="receipt", retries=0, authority=RULE, folder=str(tmp_path), **arguments
+            )
+        found.append(len(events(run_task(task))))
+    assert (found, called) == ([1, 0], [1, 1])
+
+
+def test_a_run_that_announces_nothing_notes_nothing(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    assert events(collect(run_task, tmp_path, arguments, accepted_asset=None)) == []
+    assert events(collect(run_task, tmp_path, arguments, outlets=[])) == []
+    assert list(tmp_path.glob("*.announced")) == []
+    assert len(events(collect(run_task, tmp_path, arguments))) == 1
+
+
+def test_no_json_of_a_bundle_holds_a_person_number(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="rejected", codes=[f"R061: {PERSON} er ikke gyldig"])
+    more = {
+        "documents": [[{**SENT[0], "file_name": f"lonn_{PERSON}.xml"}]],
+        "validation": [{**ISSUE, "message": f"person {PERSON}"}],
+    }
+    collect(run_task, tmp_path / "hidden", arguments, **more)
+    collect(run_task, tmp_path / "shown", arguments, show_person_numbers=True, **more)
+    assert [path.name for path in (tmp_path / "hidden").rglob("*.json") if PERSON in path.read_text()] == []
+    shown = {path.name for path in (tmp_path / "shown").rglob("*.json") if PERSON in path.read_text()}
+    assert shown >= {"documents.json", "validation.json", "events.json", "process.json"}
+
+
+class SaysTwice(Authority):
+    """An authority whose verdict stands in a document."""
+
+    receipt_types = ("notes",)
+
+    def verdict(self, instance: Instance, documents: Mapping[str, bytes]) -> Verdict:
+        said = documents["notes"].decode()
+        return Verdict(ACCEPTED if said == "yes" else REJECTED, said)
+
+
+@pytest.mark.parametrize(("said", "state"), [(["yes", "no"], "failed"), (["yes", "yes"], "success")])
+def test_two_verdicts_that_differ_are_none(
+    run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, said: list[str], state: str
+) -> None:
+    app = "ttd/basic-feedback"
+    made = run_task(AltinnInstantiateOperator(task_id="instantiate", app=app, period="2026-T5"))
+    arguments = {"app": app, "instance_id": made.result, "altinn_conn_id": connection}
+    run_task(AltinnUploadDataOperator(task_id="upload", data_type="model", path=form, **arguments))
+    for number, text in enumerate(said):
+        note = tmp_path / f"note{number}.txt"
+        note.write_text(text)
+        put = AltinnUploadDataOperator(
+            task_id=f"note{number}", data_type="notes", path=str(note), content_type="text/plain", **arguments
+        )
+        assert run_task(put).state == "success"
+    for task in ("data", "confirmation"):
+        run_task(AltinnProcessNextOperator(task_id=f"push_{task}", from_task=task, **arguments))
+    control(look, arguments["instance_id"], "decide", outcome="accepted")
+    done = collect(run_task, tmp_path / "receipts", arguments, authority=SaysTwice())
+    assert done.state == state, done.error
+    if state == "failed":
+        assert "2 documents of the type notes, which differ: note0.txt, note1.txt" in str(done.error)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from altinn.authorities.authority import Authority
-from altinn.exceptions import AltinnError
+from altinn.exceptions import AltinnError, AltinnUnknownOutcomeError
 from altinn.filing_calendar.calendar_rows import (
     ACCEPTED,
     DIFFERING,
@@ -31,6 +31,7 @@ from altinn.protocol.model import Instance
 from altinn.protocol.outcome import Outcome
 from altinn.protocol.session import Session
 from altinn.protocol.storage_api import Storage
+from altinn.protocol.verdict_documents import VerdictDocuments
 from altinn.protocol.wire import Flow
 
 _STATES = {
@@ -115,14 +116,17 @@ class CompanyCalendar:
 
     def _verdict(self, instance: Instance) -> Flow[Outcome]:
         """Read what the authority added, as far as its verdict needs it."""
-        documents: dict[str, bytes] = {}
+        documents = VerdictDocuments(instance.id)
         awaited = self.authority.awaited()
         instance = yield from with_feedback(self.session, self.app, instance, awaited)
         for data_type in awaited.receipt_types:
             for element in instance.of_type(data_type):
                 answer = yield from self.session.perform(self.app.read_data(instance.id, element.id))
-                documents[data_type] = answer.body
-        return self.authority.verdict(instance, documents)
+                documents.add(data_type, element.id, answer.body)
+        try:
+            return self.authority.verdict(instance, documents)
+        except AltinnUnknownOutcomeError as exc:
+            return Outcome(outcome.UNKNOWN, str(exc))
 
     def _not_filed(self, period: Period, drafts: Sequence[Instance]) -> CalendarRow:
         for draft in drafts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias
@@ -11,10 +11,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from altinn.authorities.authority import Authority, load_authority
 from altinn.documents import opened, storage_path
+from altinn.evidence import masked
 from altinn.operators.altinn_operator import AltinnInstanceOperator
 from altinn.operators.receipt_bundle import ReceiptBundle, receipts_in
 from altinn.protocol.feedback import with_feedback
 from altinn.protocol.outcome import ACCEPTED, REJECTED, Outcome
+from altinn.protocol.verdict_documents import VerdictDocuments
 from altinn.runs import FILE_MISSING, RunRules
 
 if TYPE_CHECKING:
@@ -30,27 +32,46 @@ ACCEPTANCES = "altinn_acceptances"
 ACCEPTED_ASSET = Asset("altinn_accepted")
 """What a DAG schedules on to start when a report has been accepted."""
 
+_TOLD = (
+    "instance_id",
+    "app",
+    "organisation_number",
+    "period",
+    "kind",
+    "correction_number",
+    "outcome",
+    "bundle",
+    "manifest_sha256",
+)
 _SHOWN = ("data_type", "file_name", "sha256", "size", "how")
 
 
+_ANNOUNCED_KEY = "altinn_announced"
+
+
 def mark_announced(context: Context) -> None:
-    """Remember, once the task has succeeded, that this filing's acceptance was announced."""
-    receipt = context["ti"].xcom_pull(task_ids=context["ti"].task_id, map_indexes=context["ti"].map_index)
-    if isinstance(receipt, Mapping) and receipt.get("bundle"):
-        with opened(_marker(storage_path(str(receipt["bundle"]))), "wb") as stream:
-            stream.write(f"{receipt['manifest_sha256']}\n".encode())
+    """Remember, once the task has succeeded, that this filing's acceptance was announced, if this run did so."""
+    ti = context["ti"]
+    told = ti.xcom_pull(task_ids=ti.task_id, map_indexes=ti.map_index, key=_ANNOUNCED_KEY)
+    if isinstance(told, Mapping):
+        with opened(_marker(storage_path(str(told["bundle"]))), "wb") as stream:
+            stream.write(f"{told['manifest_sha256']}\n".encode())
 
 
 class AltinnCollectReceiptOperator(AltinnInstanceOperator):
     """Fail unless the authority has accepted the report, and write the receipt bundle, also of a rejection.
 
-    Only reads in Altinn, so it is safe to retry. A bundle that is whole stays as it is, so that the first run's record
-    of what was sent outlives later runs.
+    Only reads in Altinn, so it is safe to retry. A bundle that is whole stays as it is while outcome and receipts are
+    the same. When they have changed, everything is read before the bundle is touched, and the record of what was sent
+    is taken over, so that it outlives later runs.
 
     An accepted report fires an event of the asset `altinn_accepted`, once for each filing: a later run that finds the
     same filing fires none. If the worker dies between its success and the note of it, the event may fire once more;
     whoever starts something from it takes `instance_id` as the key. The event's `extra` holds instance_id, app,
-    organisation_number, period, outcome, bundle, manifest_sha256, and the authority's results (payment …).
+    organisation_number, period, kind ("main" or "correction"), correction_number, outcome, bundle, manifest_sha256, and
+    the authority's results (payment …). A correction is an acceptance of its own.
+
+    Of a data type that the verdict reads there may be one document, or copies of it: two that differ make the task red.
 
     :param authority: the report's authority; see `load_authority`.
     :param folder: where bundles lie; each gets a folder of its own there, named by the instance.
@@ -59,13 +80,15 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
     :param period: the period's name; by default the one stamped into the instance.
     :param already_filed: whether the instance had been delivered before this run: the instantiate task's XCom
         `altinn_delivered`.
-    :param show_person_numbers: keep person numbers in process.json and events.json instead of masking them.
+    :param show_person_numbers: keep person numbers in the bundle's JSON files instead of masking them.
     :param dry_run: skip this task, because nothing was filed.
     :param on_backfill: "verify_only" ends this task of a backfill's run as skipped, with its outcome named.
     :param accepted_asset: the asset whose event is fired; None for no event.
-    :return: {"instance_id", "app", "period", "organisation_number", "outcome", "reason", "codes", "already_filed",
-        "documents", "confirmed_by", "confirmed_at", "files", "bundle", "receipt_dir", "manifest_sha256",
-        "instance_url"} and the authority's results by their names, which are XComs of their own as well.
+    :param on_success_callback: called after a success, besides the note that the acceptance was announced.
+    :return: {"instance_id", "app", "period", "kind", "correction_number", "organisation_number", "outcome", "reason",
+        "codes", "already_filed", "documents", "confirmed_by", "confirmed_at", "files", "bundle", "receipt_dir",
+        "manifest_sha256", "instance_url"} and the authority's results by their names, which are XComs of their own as
+        well.
     """
 
     template_fields: Sequence[str] = (
@@ -94,10 +117,13 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         on_backfill: str = FILE_MISSING,
         accepted_asset: Asset | None = ACCEPTED_ASSET,
         outlets: Sequence[Any] = (AssetAlias(ACCEPTANCES),),
-        on_success_callback: Any = mark_announced,
+        on_success_callback: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(outlets=list(outlets), on_success_callback=on_success_callback, **kwargs)
+        # A callback of the user's or of default_args comes besides the note, never instead of it.
+        own = list(on_success_callback) if isinstance(on_success_callback, Collection) else [on_success_callback]
+        callbacks = [one for one in own if one is not None and one is not mark_announced]
+        super().__init__(outlets=list(outlets), on_success_callback=[*callbacks, mark_announced], **kwargs)
         self.authority = authority
         self.folder = folder
         self.documents = documents
@@ -123,22 +149,11 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         instance = self._read(authority, instance_id)
         folder = storage_path(self.folder) / instance_id.guid
         bundle = ReceiptBundle(self.hook, self.app, folder, self.show_person_numbers, self.report)
-        kept = bundle.whole(instance)
-        files = bundle.fetch(authority, instance) if kept is None else receipts_in(kept, folder)
-        contents = {str(file["data_type"]): _content(file) for file in reversed(files)}
-        outcome = authority.verdict(instance, contents)
-        self.report(f"{instance_id}: {outcome.state}: {outcome.reason}")
-        if outcome.state not in (ACCEPTED, REJECTED):
-            outcome.require_accepted(instance_id)
-        if kept is None or kept.manifest.get("outcome") != outcome.state:
-            kept = bundle.write(
-                instance,
-                outcome,
-                files,
-                documents=self.documents,
-                validation=self.validation,
-                period=self._period(instance),
-            )
+        try:
+            kept, outcome, contents = self._kept(bundle, authority, instance)
+        finally:
+            bundle.clean_up()
+        files = receipts_in(kept, folder)
         outcome.require_accepted(instance_id)
         results = authority.results(contents)
         receipt = self._receipt(kept, instance, outcome, folder, files) | results
@@ -149,6 +164,32 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             raise AirflowSkipException(f"verify only: {instance_id} is {outcome.state} ({outcome.reason})")
         self._announce(context, receipt, folder, results)
         return receipt
+
+    def _kept(
+        self, bundle: ReceiptBundle, authority: Authority, instance: Instance
+    ) -> tuple[Bundle, Outcome, VerdictDocuments]:
+        """Return the bundle of the instance as it is now, its verdict, and what that was read from."""
+        before = bundle.before()
+        fresh = before is None or before.manifest.get("last_changed") != instance.last_changed
+        files = bundle.fetch(authority, instance) if fresh or before is None else receipts_in(before, bundle.folder)
+        contents = VerdictDocuments(instance.id)
+        for file in files:
+            contents.add(str(file["data_type"]), str(file["file_name"]), _content(file))
+        outcome = authority.verdict(instance, contents)
+        self.report(f"{instance.id}: {outcome.state}: {outcome.reason}")
+        if outcome.state not in (ACCEPTED, REJECTED):
+            outcome.require_accepted(instance.id)
+        if before is not None and not bundle.is_outdated(before, outcome, files, self.documents):
+            return before, outcome, contents
+        written = bundle.write(
+            instance,
+            outcome,
+            files,
+            documents=self.documents,
+            validation=self.validation,
+            period=self._period(instance),
+        )
+        return written, outcome, contents
 
     def _read(self, authority: Authority, instance_id: InstanceId) -> Instance:
         session = self.hook.session
@@ -168,10 +209,14 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
     ) -> dict[str, Any]:
         with opened(folder / "documents.json", "rb") as stream:
             sent = json.loads(stream.read())["sent"]
-        return {
+        correction = _correction_number(instance)
+        kind = instance.stamps.get("filingkind", "")
+        receipt = {
             "instance_id": str(instance.id),
             "app": self.app,
             "period": self._period(instance),
+            "kind": "correction" if correction else kind,
+            "correction_number": correction,
             "organisation_number": instance.organisation_number,
             "outcome": outcome.state,
             "reason": outcome.reason,
@@ -186,6 +231,8 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             "manifest_sha256": bundle.sha256,
             "instance_url": self.hook.instance_link(self.app, instance.id),
         }
+        # XComs and events hold no person's number, whatever the bundle holds.
+        return receipt | {name: masked(receipt[name]) for name in ("reason", "codes", "documents")}
 
     def _announce(
         self, context: Context, receipt: Mapping[str, Any], folder: ObjectStoragePath, results: Mapping[str, Any]
@@ -195,18 +242,24 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         if _marker(folder).exists():
             self.report(f"{receipt['instance_id']} was announced by an earlier run: no event")
             return
-        told = ("instance_id", "app", "organisation_number", "period", "outcome", "bundle", "manifest_sha256")
-        extra = {name: receipt[name] for name in told} | dict(results)
+        extra = {name: receipt[name] for name in _TOLD} | dict(results)
         events = context["outlet_events"]
-        for outlet in self.outlets:
-            if isinstance(outlet, AssetAlias):
-                events[outlet].add(self.accepted_asset, extra=extra)
+        aliases = [outlet for outlet in self.outlets if isinstance(outlet, AssetAlias)]
+        for alias in aliases:
+            events[alias].add(self.accepted_asset, extra=extra)
+        if aliases:
+            context["ti"].xcom_push(_ANNOUNCED_KEY, {name: receipt[name] for name in ("bundle", "manifest_sha256")})
 
 
 def _marker(folder: ObjectStoragePath) -> ObjectStoragePath:
     """Return where it is noted, beside the bundle, that its acceptance was announced."""
     marker: ObjectStoragePath = folder.parent / f"{folder.name}.announced"
     return marker
+
+
+def _correction_number(instance: Instance) -> int:
+    number = instance.stamps.get("filingkind", "").removeprefix("correction-")
+    return int(number) if number.isascii() and number.isdigit() else 0
 
 
 def _content(file: Mapping[str, Any]) -> bytes:
