@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -35,13 +35,7 @@ class AirflowApi:
 
         :raises CommandError: Airflow refuses it every time.
         """
-        for attempt in range(KEEP_TRIES):
-            try:
-                return self._keep_connection(connection)
-            except CommandError:
-                if attempt == KEEP_TRIES - 1:
-                    raise
-        return None
+        _again_while_busy(lambda: self._keep_connection(connection))
 
     def _keep_connection(self, connection: Mapping[str, object]) -> None:
         conn_id = connection["connection_id"]
@@ -64,8 +58,12 @@ class AirflowApi:
         return errors
 
     def unpause(self, dag_id: str) -> None:
-        """Let a DAG's runs proceed."""
-        self.service.call("PATCH", f"/api/v2/dags/{dag_id}?update_mask=is_paused", {"is_paused": False})
+        """Let a DAG's runs proceed; tried again while the database is busy.
+
+        :raises CommandError: Airflow refuses it every time.
+        """
+        path = f"/api/v2/dags/{dag_id}?update_mask=is_paused"
+        _again_while_busy(lambda: self.service.call("PATCH", path, {"is_paused": False}))
 
     def trigger(self, dag_id: str, conf: Mapping[str, object]) -> str:
         """Start a run and return its id."""
@@ -107,6 +105,17 @@ class AirflowApi:
         path = f"{_runs(dag_id)}/{_part(run_id)}/taskInstances/{_part(task_id)}/logs/{try_number}"
         answer = self.service.call("GET", f"{path}?full_content=true", missing=(404,))
         return [event for event in (answer or {}).get("content", []) if isinstance(event, dict)]
+
+
+def _again_while_busy(call: Callable[[], object]) -> None:
+    """Make a call that may be repeated, until it succeeds or has failed `KEEP_TRIES` times."""
+    for attempt in range(KEEP_TRIES):
+        try:
+            call()
+            return
+        except CommandError:
+            if attempt == KEEP_TRIES - 1:
+                raise
 
 
 def _runs(dag_id: str) -> str:

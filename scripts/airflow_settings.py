@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts import sqlite_waiting
 from scripts.local_ports import LOOPBACK
 from scripts.local_secrets import USERNAME, LocalSecrets
 
 _DROPPED = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "PYTHONWARNINGS", "SQLALCHEMY_SILENCE_UBER_WARNING")
 _LOCAL_HOSTS = "127.0.0.1,localhost"
+_SQLITE = "altinn_sqlite_waiting"
+"""Our module in Airflow's `config` folder; named so that it meets nobody else's."""
 
 
 def base_environment(inherited: Mapping[str, str], binaries: Path) -> dict[str, str]:
@@ -52,6 +56,7 @@ def airflow_environment(
         "API_AUTH__JWT_SECRET": secrets.jwt_secret,
         # Five processes share the file; on a busy machine one may hold it for longer than SQLite's five seconds.
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=20",
+        "DATABASE__SQL_ALCHEMY_CONNECT_ARGS": f"{_SQLITE}.CONNECT_ARGS",
         # A second between two looks of the scheduler would be most of the demo's time.
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
         # A task that a crash interrupted is freed after this many seconds instead of five minutes.
@@ -69,3 +74,13 @@ def airflow_environment(
         "ALTINN_SCHEDULED_FILINGS": "false",
         **{f"AIRFLOW__{name}": value for name, value in options.items()},
     }
+
+
+def write_local_settings(home: Path) -> None:
+    """Put what the settings import where all of Airflow's processes find it.
+
+    :param home: AIRFLOW_HOME.
+    """
+    config = home / "config"
+    config.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(sqlite_waiting.__file__, config / f"{_SQLITE}.py")

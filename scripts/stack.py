@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from scripts.airflow_api import AirflowApi
-from scripts.airflow_settings import airflow_environment, base_environment
+from scripts.airflow_settings import airflow_environment, base_environment, write_local_settings
 from scripts.components import Component, exit_code, start, stop
 from scripts.console import Console
 from scripts.demo_identity import DemoIdentity, connections, demo_identity, log_in_person
@@ -104,6 +104,7 @@ class Stack:
         )
         environment |= self._settings
         self.environment = environment
+        write_local_settings(self.folder.airflow_home)
         migration = self._migrate(environment)
         identity = demo_identity(self.folder, f"http://{LOOPBACK}:{ports['airflow']}")
         self._launch("emulator", self._emulator_command(ports["emulator"], identity), base)
