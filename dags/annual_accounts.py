@@ -27,6 +27,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 SAMPLES = PROJECT / "include" / "samples" / "aarsregnskap"
 FILES = os.environ.get("ALTINN_FILES", str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "altinn"))
 APP = APPS["RR-0002"]
+# A company whose financial year ends in June has another deadline: "annual_accounts:06".
 # Replace the notifier by Slack, mail or whatever reaches the person who signs.
 REMINDERS = reminders(
     "annual_accounts",

@@ -84,6 +84,13 @@ def test_other_runs_have_none(run: Run | None) -> None:
     assert evaluated(run) is None
 
 
+@pytest.mark.parametrize("run", [Run(conf={"period": "2026"}), Run(logical_date=datetime(2025, 7, 1, tzinfo=UTC))])
+def test_a_financial_year_s_accounts_have_their_own_deadline(run: Run) -> None:
+    reference = StatutoryDeadline("annual_accounts:06")
+    found = reference._evaluate_with(session=Session(run), dag_id="annual_accounts", run_id="any")  # type: ignore[arg-type]
+    assert found == datetime(2027, 1, 31, 23, tzinfo=UTC)
+
+
 def test_a_stated_deadline_counts() -> None:
     assert StatutoryDeadline("vat_terms", {"2026-T5": "2026-12-14"}).moment(parse_period("2026-T5")) == datetime(
         2026, 12, 14, 23, tzinfo=UTC

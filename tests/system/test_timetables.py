@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 
 import pytest
@@ -18,7 +18,7 @@ from pendulum import datetime as moment
 
 from altinn.periods import REPORTS, parse_period
 from altinn.plugin import AltinnPlugin
-from altinn.timetables import PeriodTimetable, vat_terms
+from altinn.timetables import PeriodTimetable, annual_accounts, vat_terms
 
 START = moment(2022, 1, 1)
 ON_TIME = TimeRestriction(START, None, catchup=False)
@@ -127,7 +127,7 @@ def test_a_backfills_runs_need_not_wait_for_their_day() -> None:
     assert term_6.run_after == timetable.run_after(parse_period("2026-T6"))
 
 
-@given(st.sampled_from(sorted(REPORTS)), st.integers(2001, 2080), st.integers(0, 60))
+@given(st.sampled_from([*sorted(REPORTS), "annual_accounts:06"]), st.integers(2001, 2080), st.integers(0, 60))
 def test_every_period_has_one_run_after_it_has_ended(report: str, year: int, lead_days: int) -> None:
     timetable = PeriodTimetable(report, lead_days=lead_days)
     infos = []
@@ -140,7 +140,7 @@ def test_every_period_has_one_run_after_it_has_ended(report: str, year: int, lea
         assert info.data_interval is not None
         infos.append(info)
         last = info.data_interval
-    assert infos[0].logical_date == moment(year, 1, 1)
+    assert infos[0].logical_date == (moment(year, 7, 1) if report.endswith(":06") else moment(year, 1, 1))
     for a, b in pairwise(infos):
         assert a.data_interval is not None
         assert a.data_interval.end == b.logical_date
@@ -174,6 +174,23 @@ def test_it_reads_well() -> None:
         "VAT return, two-month terms: 5 days before it is due (one month and ten days after the term; 31 August for "
         "the third), at 06:00 in Oslo"
     )
+
+
+def test_accounts_of_a_financial_year_that_ends_in_june() -> None:
+    timetable = annual_accounts(lead_days=10, year_ends=6)
+    assert timetable.summary == "Annual accounts, financial year to June, 10 days ahead"
+    year = timetable.report.period("2026")
+    assert timetable.due_date(year) == date(2027, 1, 31)
+    assert timetable.run_after(year) == moment(2027, 1, 21, 5)
+    assert timetable.period_at(moment(2025, 7, 1)) == year
+    assert timetable.period_at(moment(2026, 1, 1)) is None
+    assert timetable.open_periods(date(2026, 11, 25)) == [year]
+    again = PeriodTimetable.deserialize(timetable.serialize())
+    assert again.due_date(year) == timetable.due_date(year)
+    restriction = TimeRestriction(moment(2025, 1, 1), None, catchup=True)
+    info = again.next_dagrun_info(last_automated_data_interval=None, restriction=restriction)
+    interval = DataInterval(moment(2025, 7, 1), moment(2026, 7, 1))
+    assert info == DagRunInfo(run_after=moment(2027, 1, 21, 5), data_interval=interval)
 
 
 def test_a_report_can_be_left_to_people() -> None:

@@ -54,8 +54,19 @@ def last_day_of_span(year: int, last_month: int) -> date:
     return day
 
 
+def accounts_by_walking(end: date) -> date:
+    """Walk from the end of a financial year into the next year, to the day that its half of the year is due."""
+    by = (1, 31) if end.month in {1, 2, 3, 4, 5, 6} else (7, 31)
+    day = end
+    while day.year == end.year or (day.month, day.day) != by:
+        day += DAY
+    return day
+
+
 def due_by_walking(report: str, year: int, number: int) -> date:
     """Return when the report about the year's period with this number is due."""
+    if report.startswith("annual_accounts:"):
+        return accounts_by_walking(last_day_of_span(year, int(report.partition(":")[2])))
     length = {"terms": 2, "months": 1, "quarters": 3}.get(report.partition("_")[2], 12)
     if report == "half_years":
         length = 6

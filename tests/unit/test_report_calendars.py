@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from altinn.cli import main
 from altinn.commands.list_periods import periods_as_json
 from altinn.exceptions import AltinnInputError
-from altinn.periods import REPORTS, containing, following, parse_period, preceding, report_calendar
+from altinn.periods import REPORTS, accounts_report, containing, financial_year, parse_period, report_calendar
 from tests.unit.slow_calendar import due_by_walking, easter, is_closed
 from tests.unit.test_periods import TERMS_DUE
 
-NAMES = st.sampled_from(sorted(REPORTS))
+FINANCIAL_YEARS = [accounts_report(month) for month in range(1, 12)]
+NAMES = st.sampled_from([*sorted(REPORTS), *FINANCIAL_YEARS])
 YEARS = st.integers(2000, 2090)
 
 
@@ -57,11 +58,13 @@ def test_a_report_is_filed_on_a_day_between_its_period_and_its_deadline(name: st
 def test_the_periods_follow_each_other_without_a_gap(name: str, year: int, more: int) -> None:
     report = report_calendar(name)
     periods = report.periods(year, year + more)
-    assert periods[0].start == date(year, 1, 1)
-    assert periods[-1].end == date(year + more, 12, 31)
+    assert periods[0].start <= date(year, 1, 1) <= periods[0].end
+    assert periods[-1].end.year == year + more
+    assert report.following(periods[-1]).end.year == year + more + 1
     for a, b in pairwise(periods):
         assert a.end + timedelta(days=1) == b.start
-        assert (following(a), preceding(b)) == (b, a)
+        assert (report.following(a), report.preceding(b)) == (b, a)
+        assert report.period(a.name) == a
 
 
 @given(NAMES, st.dates(date(2000, 1, 1), date(2090, 12, 31)))
@@ -69,8 +72,14 @@ def test_the_latest_ended_period_is_the_one_before_the_current(name: str, day: d
     report = report_calendar(name)
     ended = report.latest_ended(day)
     assert ended.end < day
-    assert following(ended).end >= day
-    assert following(ended) == containing(day, report.kind)
+    assert report.following(ended).end >= day
+    assert report.following(ended) == report.containing(day)
+
+
+@given(st.sampled_from(sorted(REPORTS)), st.dates(date(2000, 1, 1), date(2090, 12, 31)))
+def test_the_periods_of_most_reports_follow_the_calendar(name: str, day: date) -> None:
+    report = report_calendar(name)
+    assert report.containing(day) == containing(day, report.kind)
 
 
 @pytest.mark.parametrize("year", sorted(TERMS_DUE))
@@ -87,6 +96,11 @@ def test_vat_terms_are_due_as_published(year: int) -> None:
         ("vat_primary", "2026", "2027-04-12"),
         ("tax_return", "2025", "2026-06-01"),
         ("annual_accounts", "2025", "2026-07-31"),
+        # brreg.no: 31 January for a financial year that ends from 1 January to 30 June; 31 July for the others.
+        ("annual_accounts:06", "2026", "2027-01-31"),  # a Sunday, which is not moved
+        ("annual_accounts:01", "2026", "2027-01-31"),
+        ("annual_accounts:07", "2026", "2027-07-31"),
+        ("annual_accounts:11", "2026", "2027-07-31"),
         ("half_years", "2026-H1", "2026-10-01"),
         ("half_years", "2025-H2", "2026-04-01"),
         ("ssb_quarters", "2026-Q1", "2026-04-30"),
@@ -95,6 +109,39 @@ def test_vat_terms_are_due_as_published(year: int) -> None:
 )
 def test_other_reports_are_due(report: str, period: str, due: str) -> None:
     assert report_calendar(report).due_date(parse_period(period)) == date.fromisoformat(due)
+
+
+@pytest.mark.parametrize(
+    ("month", "start", "end"),
+    [
+        (6, "2025-07-01", "2026-06-30"),
+        (2, "2025-03-01", "2026-02-28"),
+        (11, "2025-12-01", "2026-11-30"),
+        (12, "2026-01-01", "2026-12-31"),
+    ],
+)
+def test_a_financial_year_is_named_by_the_year_in_which_it_ends(month: int, start: str, end: str) -> None:
+    period = report_calendar(accounts_report(month)).period("2026")
+    assert (period.name, period.start.isoformat(), period.end.isoformat()) == ("2026", start, end)
+
+
+def test_a_calendar_year_s_accounts_are_the_report_without_a_month() -> None:
+    assert accounts_report() == accounts_report(12) == "annual_accounts"
+    assert report_calendar("annual_accounts:12") is report_calendar("annual_accounts")
+
+
+@pytest.mark.parametrize("month", [0, 13, -6])
+def test_a_financial_year_ends_with_a_month(month: int) -> None:
+    with pytest.raises(AltinnInputError, match=f"from 1 to 12, not {month}"):
+        accounts_report(month)
+    with pytest.raises(AltinnInputError, match=f"from 1 to 12, not {month}"):
+        financial_year(2026, month)
+
+
+@pytest.mark.parametrize("name", ["annual_accounts:", "annual_accounts:13", "annual_accounts:6", "tax_return:06"])
+def test_only_the_annual_accounts_have_financial_years(name: str) -> None:
+    with pytest.raises(AltinnInputError, match=f"no report is called '{name}'.*annual_accounts:06 for a financial"):
+        report_calendar(name)
 
 
 def test_a_report_is_not_about_another_kind_of_period() -> None:
@@ -129,9 +176,19 @@ def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert row.split() == ["2025", "2025-01-01", "2025-12-31", "2026-07-31", "2026-07-24"]
 
 
+@pytest.mark.parametrize("arguments", [["annual_accounts", "--year-ends", "6"], ["annual_accounts:06"]])
+def test_the_command_knows_financial_years(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["periods", *arguments, "--from", "2026", "--lead-days", "10"]) == 0
+    title, _head, row = capsys.readouterr().out.splitlines()
+    assert title == "Annual accounts, financial year to June: due 31 January of the next year"
+    assert row.split() == ["2026", "2025-07-01", "2026-06-30", "2027-01-31", "2027-01-21"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["annual_accounts", "--year-ends", "13"], "year_ends must be a month from 1 to 12, not 13"),
+        (["tax_return", "--year-ends", "6"], "the periods of 'tax_return' follow the calendar"),
         (["vat"], "no report is called 'vat'"),
         (["vat_terms", "--from", "2027", "--to", "2023"], "make no range"),
         (["vat_terms", "--from", "20"], "make no range"),

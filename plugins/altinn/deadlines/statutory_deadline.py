@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk.definitions.deadline import BaseDeadlineReference, deadline_reference
 
 from altinn.exceptions import AltinnInputError
-from altinn.periods import Period, containing, parse_period, report_calendar
+from altinn.periods import Period, report_calendar
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -71,13 +71,13 @@ class StatutoryDeadline(BaseDeadlineReference):
         for name in ((conf or {}).get("period"), partition_key):
             if name:
                 try:
-                    return parse_period(str(name))
+                    return report_calendar(self.report).period(str(name))
                 except AltinnInputError:
                     return None
         if logical_date is None:
             return None
         at = logical_date.astimezone(UTC)
-        period = containing(at.date(), report_calendar(self.report).kind)
+        period = report_calendar(self.report).containing(at.date())
         return period if at == datetime.combine(period.start, time(), UTC) else None
 
     def _evaluate_with(self, *, session: Session, dag_id: str, run_id: str, **_others: Any) -> datetime | None:

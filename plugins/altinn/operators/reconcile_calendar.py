@@ -15,7 +15,7 @@ from altinn.filing_calendar.calendar_reading import CompanyCalendar, unreadable_
 from altinn.filing_calendar.calendar_rows import ACCEPTED, CalendarRow, as_csv
 from altinn.hooks.altinn_hook import AltinnHook
 from altinn.operators.altinn_operator import AltinnOperator, whole_number
-from altinn.periods import Period, ReportCalendar, following, parse_period, preceding, report_calendar
+from altinn.periods import Period, ReportCalendar, report_calendar
 from altinn.protocol.filing_key import FilingKey
 from altinn.protocol.identifiers import AppId
 from altinn.runs.backfill_rules import is_true
@@ -158,14 +158,14 @@ class AltinnReconcileOperator(AltinnOperator):
 
     def _periods(self, report: ReportCalendar, today: date) -> list[Period]:
         if self.periods:
-            return sorted((parse_period(str(name)) for name in self.periods), key=lambda period: period.start)
+            return sorted((report.period(str(name)) for name in self.periods), key=lambda period: period.start)
         count = whole_number(self.count, "count")
         if count < 1:
             raise AltinnInputError(f"count must be at least 1, not {count}")
         found = [report.latest_ended(today)]
         while len(found) < count:
-            found.insert(0, preceding(found[0]))
-        return [*found, following(found[-1])]
+            found.insert(0, report.preceding(found[0]))
+        return [*found, report.following(found[-1])]
 
     def _undelivered(self, hook: AltinnHook, number: str) -> dict[str, date] | None:
         """Ask the authority for the company's undelivered periods; None when it is not asked or does not answer."""

@@ -6,10 +6,11 @@ Pure: no clock and no network.
 from __future__ import annotations
 
 from altinn.periods.due_dates import add_months, vat_due_date
-from altinn.periods.reports import REPORTS, ReportCalendar, report_calendar
+from altinn.periods.reports import REPORTS, ReportCalendar, accounts_report, report_calendar
 from altinn.periods.spans import (
     Period,
     containing,
+    financial_year,
     following,
     half_month,
     months,
@@ -23,8 +24,10 @@ __all__ = [
     "REPORTS",
     "Period",
     "ReportCalendar",
+    "accounts_report",
     "add_months",
     "containing",
+    "financial_year",
     "following",
     "half_month",
     "months",

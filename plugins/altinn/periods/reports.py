@@ -1,20 +1,30 @@
 """The reports whose periods and legal deadlines are known, by name.
 
 Sources: skatteforvaltningsforskriften sections 8-3-10 and 8-7-2 (VAT); skatteforvaltningsloven section 5-5 moves
-Skatteetaten's deadlines to the next working day; regnskapsloven sections 8-2 and 8-3 (annual accounts). Statistics
-Norway (SSB) and Finanstilsynet state a deadline with every form; the ones here are what most of their forms have.
+Skatteetaten's deadlines to the next working day; regnskapsloven sections 8-2 and 8-3, and brreg.no on "avvikende
+regnskapsår" (annual accounts). Statistics Norway (SSB) and Finanstilsynet state a deadline with every form; the ones
+here are what most of their forms have.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 from altinn.exceptions import AltinnInputError
 from altinn.periods.due_dates import add_months, vat_due_date
-from altinn.periods.spans import Period, containing, following
+from altinn.periods.spans import Period, containing, financial_year, parse_period
 from altinn.periods.workdays import next_working_day, previous_working_day
+
+ACCOUNTS = "annual_accounts"
+_MONTH = re.compile("0[1-9]|1[0-2]")
+_MONTH_NAMES = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 LEAD_DAYS = 5
 """Days between the day on which a report is filed and the last one on which it could be."""
@@ -28,6 +38,7 @@ class ReportCalendar:
     :param title: what the report is, for people.
     :param kind: the kind of its periods, see `Period`.
     :param rule: when it is due, in words.
+    :param last_month: of its years; other than 12 only for a financial year that is not the calendar year.
     """
 
     name: str
@@ -35,6 +46,29 @@ class ReportCalendar:
     kind: str
     rule: str
     _due: Callable[[Period], date]
+    last_month: int = 12
+
+    def period(self, name: str) -> Period:
+        """Return the period with this name, as the report counts it.
+
+        :raises AltinnInputError: no period has this name.
+        """
+        found = parse_period(name)
+        return financial_year(found.year, self.last_month) if self.kind == found.kind == "year" else found
+
+    def containing(self, day: date) -> Period:
+        """Return the report's period in which a day lies."""
+        if self.last_month == 12:
+            return containing(day, self.kind)
+        return financial_year(day.year + (day.month > self.last_month), self.last_month)
+
+    def following(self, period: Period) -> Period:
+        """Return the report's period that begins when this one has ended."""
+        return self.containing(period.end + timedelta(days=1))
+
+    def preceding(self, period: Period) -> Period:
+        """Return the report's period that ended when this one began."""
+        return self.containing(period.start - timedelta(days=1))
 
     def due_date(self, period: Period) -> date:
         """Return the last day on which a report about the period is in time.
@@ -44,7 +78,7 @@ class ReportCalendar:
         if period.kind != self.kind:
             raise AltinnInputError(
                 f"{period.name} is a {period.kind}, but {self.title} is about a {self.kind}, for example "
-                f"{containing(period.start, self.kind).name}"
+                f"{self.containing(period.start).name}"
             )
         return self._due(period)
 
@@ -65,26 +99,61 @@ class ReportCalendar:
             raise AltinnInputError(
                 f"{first_year} to {last_year} make no range: give two years from 1900 to 2099, the earlier first"
             )
-        found = [containing(date(first_year, 1, 1), self.kind)]
-        while (period := following(found[-1])).year <= last_year:
+        found = [self.containing(date(first_year, 1, 1))]
+        while (period := self.following(found[-1])).year <= last_year:
             found.append(period)
         return found
 
     def latest_ended(self, day: date) -> Period:
         """Return the last period that ended before a day."""
-        current = containing(day, self.kind)
-        return containing(current.start - timedelta(days=1), self.kind)
+        return self.preceding(self.containing(day))
 
 
 def report_calendar(name: str) -> ReportCalendar:
     """Return the calendar with this name.
 
+    :param name: one of `REPORTS`, or what `accounts_report` returns, such as "annual_accounts:06".
     :raises AltinnInputError: no report is called this.
     """
+    base, _, month = name.partition(":")
+    if base == ACCOUNTS and _MONTH.fullmatch(month):
+        return _accounts(int(month))
     try:
         return REPORTS[name]
     except KeyError as exc:
-        raise AltinnInputError(f"no report is called {name[:40]!r}; known are {', '.join(REPORTS)}") from exc
+        raise AltinnInputError(
+            f"no report is called {name[:40]!r}; known are {', '.join(REPORTS)}, and {ACCOUNTS}:06 for a financial "
+            "year that ends in June"
+        ) from exc
+
+
+def accounts_report(year_ends: int = 12) -> str:
+    """Return the name of the annual accounts of a company whose financial year ends with this month.
+
+    :param year_ends: 1 to 12.
+    :raises AltinnInputError: there is no such month.
+    """
+    if not 1 <= year_ends <= 12:
+        raise AltinnInputError(f"year_ends must be a month from 1 to 12, not {year_ends}")
+    return ACCOUNTS if year_ends == 12 else f"{ACCOUNTS}:{year_ends:02d}"
+
+
+@cache
+def _accounts(last_month: int) -> ReportCalendar:
+    """Return the calendar of annual accounts; their deadline is not moved to a working day.
+
+    An accounts register that receives them on the next working day may call that late.
+    """
+    early = last_month <= 6
+    ended = "" if last_month == 12 else f", financial year to {_MONTH_NAMES[last_month - 1]}"
+    return ReportCalendar(
+        accounts_report(last_month),
+        f"Annual accounts{ended}",
+        "year",
+        f"{'31 January' if early else '31 July'} of the next year",
+        _fixed(1, 31) if early else _fixed(7, 31),
+        last_month,
+    )
 
 
 def _vat(name: str, title: str, kind: str, rule: str, category: str = "alminnelig") -> ReportCalendar:
@@ -121,8 +190,7 @@ _CALENDARS = (
     ReportCalendar(
         "tax_return", "Tax return", "year", "31 May of the next year", lambda p: next_working_day(_fixed(5, 31)(p))
     ),
-    # Not moved: an accounts register that receives them on the next working day may call that late.
-    ReportCalendar("annual_accounts", "Annual accounts", "year", "31 July of the next year", _fixed(7, 31)),
+    _accounts(12),
     ReportCalendar(
         "half_years",
         "Half-yearly report",

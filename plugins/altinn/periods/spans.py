@@ -105,6 +105,21 @@ def week(year: int, number: int) -> Period:
     return Period(f"{year}-W{number:02d}", "week", year, number, start, start + timedelta(days=6))
 
 
+def financial_year(year: int, last_month: int) -> Period:
+    """Return the twelve months that end with a month of a year; they carry the year in which they end as their name.
+
+    :param last_month: 1 to 12; 12 makes the calendar year.
+    :raises AltinnInputError: there is no such month.
+    """
+    if not 1 <= last_month <= 12:
+        raise AltinnInputError(f"a financial year ends with a month from 1 to 12, not {last_month}")
+    whole = months(year, "year", 1)
+    if last_month == 12:
+        return whole
+    end = months(year, "month", last_month).end
+    return Period(whole.name, "year", year, 1, date(year - 1, last_month + 1, 1), end)
+
+
 def containing(day: date, kind: str) -> Period:
     """Return the year, half, quarter, term or month in which a day lies.
 

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from altinn.exceptions import AltinnInputError
-from altinn.periods import Period, ReportCalendar, containing, parse_period, report_calendar
+from altinn.periods import Period, ReportCalendar, parse_period, report_calendar
 
 BACKFILL, SCHEDULED = "backfill", "scheduled"
 _OSLO = ZoneInfo("Europe/Oslo")
@@ -41,7 +41,7 @@ def resolve_period(
     """
     calendar = report_calendar(report) if report else scheduled_report(context)
     said = {how: name for how, name in _said(context, calendar).items() if name}
-    periods = {parse_period(name) for name in said.values()}
+    periods = {calendar.period(name) if calendar else parse_period(name) for name in said.values()}
     if not periods:
         raise AltinnInputError(f"this run does not say which period it is about: {_HOW}")
     if len(periods) > 1:
@@ -79,7 +79,7 @@ def _said_by_dates(run: Any, run_type: str, calendar: ReportCalendar | None) -> 
     if calendar is None or moment is None:
         return {}
     at = moment.astimezone(UTC)
-    period = containing(at.date(), calendar.kind)
+    period = calendar.containing(at.date())
     exact = at == datetime.combine(period.start, time(), UTC)
     if automatic and not exact:
         raise AltinnInputError(

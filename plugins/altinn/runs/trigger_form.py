@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import Param
 
-from altinn.periods import Period, preceding
+from altinn.periods import Period
 from altinn.runs.backfill_rules import BACKFILL_LIMIT, FILE_MISSING, VERIFY_ONLY
 from altinn.timetables import PeriodTimetable
 
@@ -97,7 +97,7 @@ def offered_periods(timetable: PeriodTimetable, day: date) -> list[Period]:
     found = timetable.open_periods(day)
     earliest = found[0] if found else None
     for _ in range(_BEFORE):
-        earliest = preceding(earliest) if earliest else timetable.report.latest_ended(day)
+        earliest = timetable.report.preceding(earliest) if earliest else timetable.report.latest_ended(day)
         found.insert(0, earliest)
     return found[::-1]
 

@@ -8,7 +8,7 @@ of the run is local: 06:00 in Oslo.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from airflow.exceptions import AirflowTimetableInvalid
@@ -18,7 +18,7 @@ from pendulum import DateTime
 from pendulum import datetime as moment
 
 from altinn.exceptions import AltinnInputError
-from altinn.periods import Period, containing, following, parse_period, preceding, report_calendar
+from altinn.periods import Period, accounts_report, report_calendar
 from altinn.periods.reports import LEAD_DAYS
 
 ZONE = "Europe/Oslo"
@@ -80,7 +80,7 @@ class PeriodTimetable(Timetable):
             )
         try:
             for name, stated in self.due_dates.items():
-                self.report.due_date(parse_period(name))
+                self.report.due_date(self.report.period(name))
                 date.fromisoformat(stated)
         except (AltinnInputError, ValueError) as exc:
             raise AirflowTimetableInvalid(f"due_dates of {self.report.name}: {exc}") from exc
@@ -116,7 +116,7 @@ class PeriodTimetable(Timetable):
         if logical_date is None:
             return None
         at = logical_date.astimezone(UTC)
-        period = containing(at.date(), self.report.kind)
+        period = self.report.containing(at.date())
         return period if at == _midnight(period.start) else None
 
     def open_periods(self, day: date) -> list[Period]:
@@ -125,7 +125,7 @@ class PeriodTimetable(Timetable):
         found: list[Period] = []
         while self.due_date(period) >= day:
             found.insert(0, period)
-            period = preceding(period)
+            period = self.report.preceding(period)
         return found
 
     def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
@@ -164,7 +164,7 @@ class PeriodTimetable(Timetable):
     def _next_period(self, last: DataInterval | None, restriction: TimeRestriction) -> Period | None:
         bounds = []
         if last is not None:
-            bounds.append(following(containing(last.start.in_timezone("UTC").date(), self.report.kind)))
+            bounds.append(self.report.following(self.report.containing(last.start.in_timezone("UTC").date())))
         elif restriction.earliest is None:
             return None
         if restriction.earliest is not None:
@@ -176,20 +176,20 @@ class PeriodTimetable(Timetable):
     def _first_from(self, earliest: DateTime) -> Period:
         """Return the first period that begins no earlier than a moment."""
         at = earliest.in_timezone("UTC")
-        period = containing(at.date(), self.report.kind)
-        return period if _midnight(period.start) >= at else following(period)
+        period = self.report.containing(at.date())
+        return period if _midnight(period.start) >= at else self.report.following(period)
 
     def _oldest_open(self) -> Period:
         """Return the oldest period whose deadline has not passed; it may not even have ended."""
         today = self._now().astimezone(UTC).date()
-        return (*self.open_periods(today), containing(today, self.report.kind))[0]
+        return (*self.open_periods(today), self.report.containing(today))[0]
 
     def _newest_due(self) -> Period:
         """Return the newest period whose run should have started: older ones that were missed are not made up for."""
         now = self._now()
         period = self.report.latest_ended(now.astimezone(UTC).date())
         while self.run_after(period) > now:
-            period = preceding(period)
+            period = self.report.preceding(period)
         return period
 
 
@@ -228,9 +228,13 @@ def tax_return(lead_days: int = LEAD_DAYS, **options: Any) -> PeriodTimetable:
     return PeriodTimetable("tax_return", lead_days=lead_days, **options)
 
 
-def annual_accounts(lead_days: int = LEAD_DAYS, **options: Any) -> PeriodTimetable:
-    """Schedule the annual accounts of each year: 31 July."""
-    return PeriodTimetable("annual_accounts", lead_days=lead_days, **options)
+def annual_accounts(lead_days: int = LEAD_DAYS, *, year_ends: int = 12, **options: Any) -> PeriodTimetable:
+    """Schedule the annual accounts of each year: 31 July; 31 January for a financial year that ends by June.
+
+    :param year_ends: the month with which the financial year ends; "2026" is the one that ends in 2026.
+    :raises AltinnInputError: there is no such month.
+    """
+    return PeriodTimetable(accounts_report(year_ends), lead_days=lead_days, **options)
 
 
 def half_years(lead_days: int = LEAD_DAYS, **options: Any) -> PeriodTimetable:
@@ -258,4 +262,4 @@ def _midnight(day: date) -> DateTime:
 
 
 def _interval(period: Period) -> DataInterval:
-    return DataInterval(_midnight(period.start), _midnight(following(period).start))
+    return DataInterval(_midnight(period.start), _midnight(period.end + timedelta(days=1)))

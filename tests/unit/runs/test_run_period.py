@@ -118,6 +118,16 @@ def test_a_period_of_another_kind_is_refused_unless_allowed() -> None:
     assert resolved(given, kinds=("term", "month")) == "2026-M03"
 
 
+def test_a_financial_year_has_ended_before_the_calendar_year() -> None:
+    assert resolved(context("manual", period="2026", report="annual_accounts:06")) == "2026"
+    begins = datetime(2025, 7, 1, tzinfo=UTC)
+    assert resolved(context("manual", logical_date=begins, period="2026", report="annual_accounts:06")) == "2026"
+    with pytest.raises(AltinnInputError, match="2026 ends on 2026-12-31"):
+        resolved(context("manual", period="2026", report="annual_accounts"))
+    with pytest.raises(AltinnInputError, match="2027 ends on 2027-06-30"):
+        resolved(context("manual", period="2027", report="annual_accounts:06"))
+
+
 def test_the_report_can_be_named_where_the_schedule_does_not() -> None:
     assert resolved(context("manual", logical_date=TERM_5, report=None), report="vat_terms") == "2026-T5"
 
@@ -141,7 +151,8 @@ def test_what_is_no_period_of_the_report_is_refused(name: str) -> None:
 
 
 @given(
-    st.sampled_from(["vat_terms", "vat_months", "ssb_quarters", "half_years", "tax_return"]), st.integers(2000, 2025)
+    st.sampled_from(["vat_terms", "vat_months", "ssb_quarters", "half_years", "tax_return", "annual_accounts:06"]),
+    st.integers(2000, 2025),
 )
 def test_however_a_run_is_started_it_is_about_the_same_period(report: str, year: int) -> None:
     for period in report_calendar(report).periods(year, year):
