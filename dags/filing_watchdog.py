@@ -8,7 +8,7 @@ filed by hand is no alarm. Let your alerting watch this DAG's failures.
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from airflow.sdk import DAG, Param, get_current_context, task
@@ -56,7 +56,8 @@ with DAG(
         from altinn.exceptions import AltinnFilingError
         from altinn.filing_calendar.calendar_rows import CalendarRow
         from altinn.filing_calendar.watchdog import needing_attention
-        from altinn.periods import parse_period
+        from altinn.periods import report_calendar
+        from altinn.runs.period_runs import runs_by_period
 
         context = get_current_context()
         ti, params = context["ti"], context["params"]
@@ -64,11 +65,11 @@ with DAG(
         today: date = datetime.now(ZoneInfo("Europe/Oslo")).date()
         rows = [CalendarRow.from_json(row) for row in calendar["rows"]]
         found = needing_attention(rows, today, int(params["alarm_days"]))
+        runs = runs_by_period(ti, WATCHED, report_calendar("vat_terms")) if found else {}
         lines = []
         for row in found:
-            begins = datetime.combine(parse_period(row.period).start, time(), UTC)
-            runs = ti.get_dr_count(WATCHED, logical_dates=[begins])
-            made = f"{WATCHED} has a run for it" if runs else f"{WATCHED} has no run for it: is the DAG paused?"
+            ids = ", ".join(runs.get(row.period, ()))
+            made = f"{WATCHED} has a run for it: {ids}" if ids else f"{WATCHED} has no run for it: is the DAG paused?"
             lines.append(
                 f"{row.organisation_number} {row.period}, due {row.due_date}: {row.state.replace('_', ' ')} "
                 f"({row.reason}); {made}"

@@ -15,7 +15,7 @@ import requests
 from altinn.authorities.vat_periods import VatPeriod
 from altinn.deadlines import StatutoryDeadline
 from altinn.emulator import Emulator
-from altinn.periods import containing, report_calendar
+from altinn.periods import containing, preceding, report_calendar
 from tests.contract.test_vat_app import Filing, envelope, vat_return
 from tests.system.airflow_process import Environment, own_airflow, run
 
@@ -41,15 +41,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
         yield made
 
 
-def make_run(environment: Environment, period: str, *more: str) -> str:
-    """Make a run of `vat_return` that nothing carries out, and return its id."""
-    run_id = f"made_{period}"
-    run(
-        environment,
-        *("airflow", "dags", "trigger", "vat_return", "--run-id", run_id, "--conf", json.dumps({"period": period})),
-        *more,
-    )
-    return run_id
+def make_run(environment: Environment, run_id: str, conf: dict[str, str], *more: str) -> None:
+    """Make a run of `vat_return` that nothing carries out."""
+    trigger = ("airflow", "dags", "trigger", "vat_return", "--run-id", run_id, "--conf", json.dumps(conf))
+    run(environment, *trigger, *more)
 
 
 def test_it_fails_and_says_whether_there_was_a_run(environment: Environment) -> None:
@@ -57,14 +52,17 @@ def test_it_fails_and_says_whether_there_was_a_run(environment: Environment) -> 
     # 400 days: the last term that has ended is looked at, whether its deadline lies ahead or has passed.
     conf = {"companies": [{"organisation_number": COMPANY, "name": "Example"}], "alarm_days": 400, "count": 1}
     watch = ("airflow", "dags", "test", "filing_watchdog", "--conf", json.dumps(conf))
+    make_run(environment, "says_nothing", {})
+    make_run(environment, "of_another", {"period": preceding(term).name})
     first = run(environment, *watch, expected=1)
     said = first.stdout + first.stderr
     assert f"not with the authority:\n  {COMPANY} {term.name}, due {VAT_TERMS.due_date(term)}" in without_margin(said)
     assert "vat_return has no run for it: is the DAG paused?" in said
 
-    make_run(environment, term.name, "--logical-date", f"{term.start}T00:00:00+00:00")
+    make_run(environment, "by_date", {}, "--logical-date", f"{term.start}T00:00:00+00:00")
+    make_run(environment, "by_params", {"period": term.name})
     second = run(environment, *watch, expected=1)
-    assert "; vat_return has a run for it" in second.stdout + second.stderr
+    assert "; vat_return has a run for it: by_date (queued), by_params (queued)" in second.stdout + second.stderr
 
     file_by_hand(json.loads(environment["AIRFLOW_CONN_ALTINN_VAT"])["host"], VatPeriod.parse(term.name))
     until_due = max(0, (VAT_TERMS.due_date(term) - date.today()).days)
@@ -89,16 +87,16 @@ def without_margin(text: str) -> str:
 
 def test_a_run_s_deadline_is_the_law_s_and_an_old_one_has_none(environment: Environment) -> None:
     current = containing(date.today(), "term")
-    make_run(environment, current.name)
-    make_run(environment, "2022-T5")
+    make_run(environment, "made_current", {"period": current.name})
+    make_run(environment, "made_past", {"period": "2022-T5"})
     with closing(sqlite3.connect(Path(environment["AIRFLOW_HOME"]) / "airflow.db")) as database:
         query = """
             SELECT dag_run.run_id, deadline.deadline_time
             FROM deadline JOIN dag_run ON dag_run.id = deadline.dagrun_id
             WHERE dag_run.run_id IN (?, ?)
         """
-        found = database.execute(query, (f"made_{current.name}", "made_2022-T5")).fetchall()
+        found = database.execute(query, ("made_current", "made_past")).fetchall()
     ((run_id, moment),) = found
-    assert run_id == f"made_{current.name}"
+    assert run_id == "made_current"
     expected = StatutoryDeadline("vat_terms").moment(current) - WARNING
     assert datetime.fromisoformat(moment).replace(tzinfo=UTC) == expected

@@ -68,17 +68,7 @@ class StatutoryDeadline(BaseDeadlineReference):
         self, conf: Mapping[str, Any] | None, partition_key: str | None, logical_date: datetime | None
     ) -> Period | None:
         """Return the period that a run's record tells of, if any; the same sources as in `resolve_period`."""
-        for name in ((conf or {}).get("period"), partition_key):
-            if name:
-                try:
-                    return report_calendar(self.report).period(str(name))
-                except AltinnInputError:
-                    return None
-        if logical_date is None:
-            return None
-        at = logical_date.astimezone(UTC)
-        period = report_calendar(self.report).containing(at.date())
-        return period if at == datetime.combine(period.start, time(), UTC) else None
+        return report_calendar(self.report).told_by((conf or {}).get("period"), partition_key, logical_date)
 
     def _evaluate_with(self, *, session: Session, dag_id: str, run_id: str, **_others: Any) -> datetime | None:
         """Read the run's period in the scheduler or the API server, and return its deadline if it lies ahead."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 
 from altinn.exceptions import AltinnInputError
@@ -61,6 +61,25 @@ class ReportCalendar:
         if self.last_month == 12:
             return containing(day, self.kind)
         return financial_year(day.year + (day.month > self.last_month), self.last_month)
+
+    def beginning_at(self, moment: datetime) -> Period | None:
+        """Return the report's period whose first day begins exactly at a moment, at 00:00 UTC, if there is one."""
+        at = moment.astimezone(UTC)
+        period = self.containing(at.date())
+        return period if at == datetime.combine(period.start, time(), UTC) else None
+
+    def told_by(self, named: object, partition_key: str | None, logical_date: datetime | None) -> Period | None:
+        """Return the period that a run's record tells, if it tells one.
+
+        :param named: the period in the run's configuration, `conf["period"]`; it comes first.
+        """
+        for name in (named, partition_key):
+            if name:
+                try:
+                    return self.period(str(name))
+                except AltinnInputError:
+                    return None
+        return self.beginning_at(logical_date) if logical_date is not None else None
 
     def following(self, period: Period) -> Period:
         """Return the report's period that begins when this one has ended."""

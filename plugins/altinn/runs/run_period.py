@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -78,15 +78,13 @@ def _said_by_dates(run: Any, run_type: str, calendar: ReportCalendar | None) -> 
     moment = getattr(run, "data_interval_start" if automatic else "logical_date", None)
     if calendar is None or moment is None:
         return {}
-    at = moment.astimezone(UTC)
-    period = calendar.containing(at.date())
-    exact = at == datetime.combine(period.start, time(), UTC)
-    if automatic and not exact:
+    period = calendar.beginning_at(moment)
+    if automatic and period is None:
         raise AltinnInputError(
-            f"the data interval of this run begins at {at.isoformat()}, where no {calendar.kind} begins: schedule the "
-            f"DAG with altinn.timetables.{calendar.name}()"
+            f"the data interval of this run begins at {moment.astimezone(UTC).isoformat()}, where no {calendar.kind} "
+            f"begins: schedule the DAG with altinn.timetables.{calendar.name.partition(':')[0]}()"
         )
-    return {"the data interval" if automatic else "the logical date": period.name if exact else ""}
+    return {"the data interval" if automatic else "the logical date": period.name if period else ""}
 
 
 def scheduled_report(context: Mapping[str, Any]) -> ReportCalendar | None:

@@ -113,11 +113,7 @@ class PeriodTimetable(Timetable):
 
     def period_at(self, logical_date: datetime | None) -> Period | None:
         """Return the period whose first day begins exactly at this moment, if there is one."""
-        if logical_date is None:
-            return None
-        at = logical_date.astimezone(UTC)
-        period = self.report.containing(at.date())
-        return period if at == _midnight(period.start) else None
+        return None if logical_date is None else self.report.beginning_at(logical_date)
 
     def open_periods(self, day: date) -> list[Period]:
         """Return the periods that have ended and are not overdue on a day, oldest first."""
