@@ -128,6 +128,18 @@ def test_a_verifying_backfill_fails_where_other_documents_are_filed(
     assert "with other documents than these" in str(outcome.error)
 
 
+def test_a_dry_backfill_that_would_only_verify_says_how_it_would_end(
+    run_task: RunTask, connection: str, look: Look
+) -> None:
+    verify = {"on_backfill": "verify_only", "dry_run": True}
+    missing = run_task(plan(connection, **verify), of_run=BACKFILL)
+    assert missing.state == "skipped"
+    assert "only verifies: its run would fail" in missing.xcoms["altinn_dry_run"]["would"]
+    file(run_task, look, connection)
+    there = run_task(plan(connection, **verify), of_run=BACKFILL)
+    assert there.xcoms["altinn_dry_run"]["would"].startswith("nothing would be filed: ")
+
+
 def test_other_runs_do_not_verify(run_task: RunTask, connection: str) -> None:
     assert run_task(plan(connection, on_backfill="verify_only")).state == "success"
 
@@ -140,6 +152,8 @@ def test_a_backfill_of_too_many_periods_files_none(
     assert refused.state == "failed"
     assert "has 7 periods to file, more than max_filings_per_backfill=6" in str(refused.error)
     assert run_task(plan(connection, max_filings_per_backfill=7), of_run=BACKFILL).state == "success"
+    dry = run_task(plan(connection, max_filings_per_backfill=6, dry_run=True), of_run=BACKFILL)
+    assert "has 7 periods to file" in str(dry.error)
     verify = plan(connection, max_filings_per_backfill=6, on_backfill="verify_only")
     assert "is not filed" in str(run_task(verify, of_run=BACKFILL).error)
     assert look.writes() == []

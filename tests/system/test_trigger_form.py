@@ -41,6 +41,12 @@ def test_the_form_refuses_what_is_written_otherwise(name: str) -> None:
         period_param(vat_terms(), today=TODAY).resolve(name)
 
 
+def test_a_dag_can_be_dry_until_a_run_says_otherwise() -> None:
+    assert filing_params(vat_terms(), today=TODAY)["dry_run"].resolve() is False
+    dry = filing_params(vat_terms(), dry_run=True, today=TODAY)["dry_run"]
+    assert (dry.resolve(), dry.resolve(False)) == (True, False)
+
+
 def test_other_kinds_can_be_allowed() -> None:
     param = period_param(vat_terms(), kinds=("month", "year"), today=TODAY)
     assert [param.resolve(name) for name in ("2026-T5", "2026-M03", "2026")] == ["2026-T5", "2026-M03", "2026"]

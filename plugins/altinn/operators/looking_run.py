@@ -47,7 +47,7 @@ class LookingRun:
         """
         found = self._found()
         if rules.dry_run:
-            self._end_dry_run(found)
+            self._end_dry_run(found, rules)
         return self._required(found)
 
     def _found(self) -> Filed | None:
@@ -66,8 +66,10 @@ class LookingRun:
         )
         return hook.run(filing.find())
 
-    def _end_dry_run(self, found: Filed | None) -> None:
+    def _end_dry_run(self, found: Filed | None, rules: RunRules) -> None:
         plan = self._what_would_happen(found)
+        if rules.verify_only and (found is None or not is_delivered(found.instance)):
+            plan["would"] = f"this backfill only verifies: its run would fail, because {self.key} is not filed"
         if found is not None:
             self.operator.show_instance(self.context, found.instance.id)
         self.context["ti"].xcom_push(DRY_RUN_KEY, plan)

@@ -23,9 +23,9 @@ class AltinnPlanFilingOperator(AltinnOperator):
 
     - Every run: the period is one that the run states, and has ended (`altinn.runs.resolve_period`).
     - A dry run: looks for what is filed, says what a run would do, and skips all tasks after it.
-    - A backfill: stops if it has more periods than `max_filings_per_backfill`. With `on_backfill="verify_only"` it
-      goes on only where the report is delivered already, so that the tasks after it prove what is filed, and fails
-      where nothing is.
+    - A backfill, a dry one too: stops if it has more periods than `max_filings_per_backfill`. With
+      `on_backfill="verify_only"` it goes on only where the report is delivered already, so that the tasks after it
+      prove what is filed, and fails where nothing is.
 
     Only reads, so it is safe to retry, clear and backfill. Put whatever can find a mistake, such as the check against
     a schema, before it: then a dry run does that too.
@@ -94,12 +94,12 @@ class AltinnPlanFilingOperator(AltinnOperator):
         rules = RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill)
         period = self.period or resolve_period(context).name
         key = self._key(period)
+        if not rules.verify_only:
+            refuse_long_backfill(context, whole_number(self.max_filings_per_backfill, "max_filings_per_backfill"))
         if rules.looks_only:
             documents = documents_of(self.documents) if self.documents else []
             meant = meant_documents(self.content_sha256, documents, tuple(self.allow_changes))
             LookingRun(self, context, key, meant, self.on_foreign).require_filed(rules)
-        else:
-            refuse_long_backfill(context, whole_number(self.max_filings_per_backfill, "max_filings_per_backfill"))
         return {"period": key.period, "kind": self.kind, "correction_number": key.correction}
 
     def _key(self, period: str) -> FilingKey:

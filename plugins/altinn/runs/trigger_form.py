@@ -32,12 +32,14 @@ _BEFORE = 6
 
 
 def filing_params(
-    timetable: PeriodTimetable, *, kinds: Sequence[str] = (), today: date | None = None
+    timetable: PeriodTimetable, *, kinds: Sequence[str] = (), dry_run: bool = False, today: date | None = None
 ) -> dict[str, Param]:
     """Return the params "period", "kind", "correction_number", "dry_run", "on_backfill", "max_filings_per_backfill".
 
     :param timetable: the DAG's schedule; its report's periods are offered.
     :param kinds: further kinds of period that may be typed in.
+    :param dry_run: what a run is that says nothing of it: with True also those of the schedule and of asset events are
+        dry, for as long as a DAG is tried out.
     :param today: the day in Norway.
     """
     return {
@@ -53,7 +55,7 @@ def filing_params(
             0, type="integer", minimum=0, maximum=99, title="Correction number", description="1, 2 … for corrections"
         ),
         "dry_run": Param(
-            False,
+            dry_run,
             type="boolean",
             title="Dry run",
             description="Check everything and say what would be filed; write nothing",
