@@ -38,6 +38,10 @@ class VerdictDocuments(Mapping[str, bytes]):
             )
         return next(iter(documents.values()))
 
+    def __contains__(self, data_type: object) -> bool:
+        """Whether there is any document of a type, also where none can be read."""
+        return data_type in self._documents
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._documents)
 
