@@ -123,7 +123,7 @@ def _worker(mine: list[Cell], out: TextIO) -> None:
                 verdict = bench.run(cell)
             except Exception as exc:
                 verdict = Verdict(cell, "lost", f"the harness failed: {type(exc).__name__}: {exc}")
-            out.write(json.dumps([verdict.outcome, verdict.why]) + "\n")
+            out.write(json.dumps([verdict.outcome, verdict.why, verdict.has_crashed]) + "\n")
             out.flush()
         shutil.rmtree(bench.folder, ignore_errors=True)
     finally:
@@ -138,9 +138,9 @@ def _print_table(found: list[Verdict]) -> None:
     for verdict in found:
         where = verdict.cell.operator if verdict.cell.inside else f"{verdict.cell.operator} (outside)"
         table[where, verdict.cell.point][verdict.outcome] += 1
-    say(f"{'operator':24}{'crash point':12}" + "".join(f"{name:>13}" for name in _OUTCOMES))
+    say(f"{'operator':27}{'crash point':12}" + "".join(f"{name:>13}" for name in _OUTCOMES))
     for (operator, point), counts in table.items():
-        say(f"{operator:24}{point:12}" + "".join(f"{counts[name] or '.':>13}" for name in _OUTCOMES))
+        say(f"{operator:27}{point:12}" + "".join(f"{counts[name] or '.':>13}" for name in _OUTCOMES))
 
 
 _PLURAL = {"filed once": "filed once", "clear error": "clear errors", "doubled": "doubled", "lost": "lost"}
@@ -151,6 +151,9 @@ def _summary(found: list[Verdict]) -> int:
     guarded = [v for v in found if not v.cell.operator.startswith("plain")]
     inside = [v for v in guarded if v.cell.inside]
     outside = [v for v in guarded if not v.cell.inside]
+    unreached = sum(not v.has_crashed for v in found)
+    if unreached:
+        say(f"in {unreached} cells the fault kept the try from reaching its crash point")
     if plain:
         say("plain HttpOperator: " + _text(plain, "cells"))
     if outside:

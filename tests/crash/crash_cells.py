@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 GUID = "[0-9a-f-]{36}"
+_QUERY = "^/storage/api/v1/instances$"
+_INSTANCE = f"^/storage/api/v1/instances/[0-9]+/{GUID}$"
 TARGETS: dict[str, tuple[str, str, str]] = {
     "instantiate": ("instantiate", "POST", "^/ttd/basic/instances$"),
     "upload form": ("upload", "PUT", f"/data/{GUID}$"),
@@ -15,11 +17,31 @@ TARGETS: dict[str, tuple[str, str, str]] = {
     "push": ("push", "PUT", "/process/next$"),
     "push with lock": ("push", "PUT", "/process/next$"),
     "confirm": ("confirm", "PUT", "/process/next$"),
-    "feedback": ("feedback", "GET", f"^/storage/api/v1/instances/[0-9]+/{GUID}$"),
+    "feedback": ("feedback", "GET", _INSTANCE),
     "download": ("download", "GET", f"/data/{GUID}$"),
     "delete": ("delete", "DELETE", f"/instances/[0-9]+/{GUID}$"),
+    "multipart": ("instantiate", "POST", "^/ttd/basic/instances$"),
+    "find": ("instantiate", "GET", _QUERY),
+    "plan": ("plan", "GET", _QUERY),
+    "ask": ("ask", "POST", "/mva-melding/valider$"),
+    "process sensor": ("wait", "GET", _INSTANCE),
+    "signature sensor": ("wait", "GET", _INSTANCE),
+    "receipt": ("receipt", "GET", _INSTANCE),
+    "calendar": ("calendar", "GET", _QUERY),
 }
-"""Each operator: its task, and the request at which it crashes and the fault strikes."""
+"""Each operator: its task, and the request at which it crashes and the fault strikes. Not here: the check of documents
+and the approval, which send Altinn nothing, and the doctor, which files nothing."""
+
+CHANGES: dict[str, tuple[str, str, str]] = {
+    f"{story} {operator}": TARGETS[operator]
+    for story, operators in (
+        ("change after", ("upload form", "push", "confirm")),
+        ("correct at", ("instantiate", "push", "confirm")),
+    )
+    for operator in operators
+}
+"""The documents change. "change after": the run crashes, other documents take the place of the first ones, and somebody
+clears it. "correct at": it was delivered, and the run that files the correction crashes."""
 
 PLAIN: dict[str, tuple[str, str, str]] = {
     "plain create": ("create", "POST", "^/ttd/basic/instances$"),
@@ -29,8 +51,9 @@ PLAIN: dict[str, tuple[str, str, str]] = {
 """The same with Airflow's HttpOperator and retries alone."""
 
 POINTS = ("none", "before", "commit", "answer", "store", "xcom", "stop")
-_WITHOUT_STORE = {"upload form", "upload file", "validate", "download"}
-_READS = {"validate", "feedback", "download"}
+_SENSORS = {"feedback", "process sensor", "signature sensor"}
+_READS = {"validate", "download", "find", "plan", "ask", "receipt", "calendar", *_SENSORS}
+_WITHOUT_STORE = {"upload form", "upload file", "change after upload form", "multipart", *_READS} - _SENSORS
 
 REFUSALS = (
     "reset_before_body",
@@ -83,9 +106,11 @@ PERSONS = (
     "person_pushes",
     "person_confirms",
 )
+CHANGING = ("none", "403", "500", "503", "409_lock", "reset_before_body", "stuck_in_proxy", *OUTCOMES)
+"""The faults of the rows in which the documents change: the write happened, did not, or happens later."""
+
 _REAL_SECONDS = {"timeout_before": 0.2, "timeout": 0.2, "slow_answer": 0.2, "lock_race": 0.2}
 """What a waiting client has to sit out; the emulator's clock moves everything else."""
-_QUERY = "^/storage/api/v1/instances$"
 
 
 @dataclass(frozen=True)
@@ -106,17 +131,30 @@ class Cell:
     @property
     def target(self) -> tuple[str, str, str]:
         """The task, and the request it is about."""
-        return TARGETS.get(self.operator) or PLAIN[self.operator]
+        return (TARGETS | CHANGES | PLAIN)[self.operator]
 
     def __str__(self) -> str:
         rights = "split" if self.split else "not split"
         return f"{self.operator} | {self.point} | {self.fault} | {rights}"
 
+    @property
+    def story(self) -> str:
+        """What happens around the crash: "plain", "delete", "change", "correct", or "file"."""
+        if self.operator in PLAIN:
+            return "plain"
+        if self.operator in CHANGES:
+            return self.operator.partition(" ")[0]
+        return "delete" if self.operator == "delete" else "file"
+
+    @property
+    def rights(self) -> dict[str, Any]:
+        """The order of the app's rights, which hold from the beginning."""
+        return {"fault": "rights_by_task" if self.split else "rights_not_split", "path": "^/ttd/basic/"}
+
     def orders(self) -> list[dict[str, Any]]:
         """Return the faults to order from the emulator right before the task."""
-        rights = {"fault": "rights_by_task" if self.split else "rights_not_split", "path": "^/ttd/basic/"}
         if self.fault == "none":
-            return [rights]
+            return []
         _, method, path = self.target
         fault: dict[str, Any] = {"fault": self.fault, "method": method, "path": path}
         if self.fault in QUERIES:
@@ -128,13 +166,17 @@ class Cell:
         seconds = self.seconds if self.seconds is not None else _REAL_SECONDS.get(self.fault)
         if seconds is not None:
             fault["seconds"] = seconds
-        return [rights, fault]
+        return [fault]
 
 
 def _faults_of(operator: str) -> tuple[str, ...]:
+    if operator in CHANGES:
+        return CHANGING
     faults: tuple[str, ...] = ("none", *REFUSALS, *OUTCOMES, *REGIMES)
     if operator == "instantiate":
         faults += (*CREATIONS, *QUERIES)
+    if operator in ("find", "plan", "calendar"):
+        faults += QUERIES
     if operator in ("push", "push with lock", "confirm"):
         faults += (*PUSHES, *QUERIES)
     return faults
@@ -150,7 +192,7 @@ def _points_of(operator: str) -> tuple[str, ...]:
 def cells() -> Iterator[Cell]:
     """Return the cells inside the conditions, then those outside of them, then the plain ones."""
     for split in (True, False):
-        for operator in TARGETS:
+        for operator in (*TARGETS, *CHANGES):
             for fault in _faults_of(operator):
                 for point in _points_of(operator):
                     yield Cell(operator, point, fault, split)

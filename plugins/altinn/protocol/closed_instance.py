@@ -45,9 +45,12 @@ class ClosedInstance:
         if document.data_type in self.forms:
             if len(present) != 1:
                 return None
-            meaning = yield from self.read_back.check(
-                document.label, present[0].id, document.content_type, document.content(), {}
-            )
+            try:
+                meaning = yield from self.read_back.check(
+                    document.label, present[0].id, document.content_type, document.content(), {}
+                )
+            except AltinnDiffersError as exc:
+                raise self._cannot_overwrite(document, instance) from exc
             return Placed(document, present[0].id, "kept", meaning)
         named = [e for e in present if same_name(e.file_name, document.file_name)]
         for element in named:
@@ -57,10 +60,13 @@ class ClosedInstance:
                 return Placed(document, element.id, "kept")
         if not named:
             return None
-        raise AltinnDiffersError(
+        raise self._cannot_overwrite(document, instance)
+
+    def _cannot_overwrite(self, document: Document, instance: Instance) -> AltinnDiffersError:
+        return AltinnDiffersError(
             f"{self.instance_id} stands at {instance.process.where} with another {document.label} than the file here: "
-            "nothing is overwritten there. Lead it back to its data task in Altinn, or delete that draft, and run the "
-            "filing again",
+            "nothing is overwritten there, and nothing was pushed. Lead it back to its data task in Altinn, or delete "
+            "that draft, and run the filing again",
             [str(self.instance_id)],
         )
 
@@ -109,11 +115,14 @@ class ClosedInstance:
             )
         if document.data_type in self.forms:
             return (yield from self._delivered_form(document, matching[0]))
+        for element in matching:
+            if element.size == document.size and (
+                yield from has_content(self.session, self.app, self.instance_id, element, document)
+            ):
+                return Placed(document, element.id, "delivered")
         size, digest = yield from measured_element(self.session, self.app, self.instance_id, matching[0].id)
-        kept = replace(document, size=size, sha256=digest)
-        if kept.sha256 != document.sha256:
-            self._tell_other(f"{document.label} lies in the delivered instance with other bytes than the file here has")
-        return Placed(kept, matching[0].id, "delivered")
+        self._tell_other(f"{document.label} lies in the delivered instance with other bytes than the file here has")
+        return Placed(replace(document, size=size, sha256=digest), matching[0].id, "delivered")
 
     def _delivered_form(self, document: Document, element: DataElement) -> Flow[Placed]:
         body = yield from read_kept_form(self.session, self.app, self.instance_id, element.id, document.content_type)
