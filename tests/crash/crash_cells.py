@@ -53,7 +53,10 @@ PLAIN: dict[str, tuple[str, str, str]] = {
 POINTS = ("none", "before", "commit", "answer", "store", "xcom", "stop")
 _SENSORS = {"feedback", "process sensor", "signature sensor"}
 _READS = {"validate", "download", "find", "plan", "ask", "receipt", "calendar", *_SENSORS}
-_WITHOUT_STORE = {"upload form", "upload file", "change after upload form", "multipart", *_READS} - _SENSORS
+_WITHOUT_STORE = {"upload form", "upload file", "change after upload form", "multipart", *_READS}
+_WITHOUT_XCOM = {"plan", *_SENSORS}
+"""They return nothing: the plan is a dry run, and the sensors find at their first look what they wait for."""
+
 
 REFUSALS = (
     "reset_before_body",
@@ -186,6 +189,8 @@ def _points_of(operator: str) -> tuple[str, ...]:
     left_out = {"store"} if operator in _WITHOUT_STORE else set()
     if operator in _READS:
         left_out.add("stop")
+    if operator in _WITHOUT_XCOM:
+        left_out.add("xcom")
     return tuple(point for point in POINTS if point not in left_out)
 
 

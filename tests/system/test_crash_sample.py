@@ -17,7 +17,12 @@ CELLS = [
     "confirm | stop | late_duplicate | not split",
     "upload file | commit | answer_lost | split",
     "delete | commit | none | split",
+    "receipt | commit | none | split",
+    "correct at push | commit | none | split",
+    "change after push | commit | none | split",
 ]
+RED_FIRST = 1
+"""The last one: its documents change under a draft that has left its data task, which somebody has to delete."""
 
 
 def test_the_sample_files_once_each() -> None:
@@ -35,6 +40,6 @@ def test_the_sample_files_once_each() -> None:
     )
     number = len(CELLS)
     assert ran.stdout.splitlines()[-1:] == [
-        f"{number} cells, {number} filed once, 0 clear errors, 0 doubled, 0 lost"
+        f"{number} cells, {number - RED_FIRST} filed once, {RED_FIRST} clear errors, 0 doubled, 0 lost"
     ], ran.stdout + ran.stderr[-2000:]
     assert ran.returncode == 0
