@@ -190,7 +190,8 @@ def requests_so_far(emulator: Service) -> int:
 
     Only the newest entry is read: the emulator cannot answer anybody while it writes out a journal of thousands.
     """
-    return int(emulator.call("GET", "/_emulator/journal?last=1")[0]["n"])
+    newest = emulator.call("GET", "/_emulator/journal?last=1")
+    return int(newest[0]["n"]) if newest else 0
 
 
 def _cpu(stack: Stack, component: str) -> float:
