@@ -11,12 +11,14 @@ import pytest
 import requests
 
 from altinn.emulator import Emulator
+from altinn.exceptions import AltinnInputError
 from altinn.operators import AltinnValidateAtAuthorityOperator
 from scripts.demo_identity import connections, demo_identity, log_in_person, registrations
 from scripts.rest import Service
 from scripts.run_folder import RunFolder
 from tests.altinn_proxy import AltinnProxy
 from tests.system.conftest import SOPHIE, Connect, Look, MemorySupervisor, Outcome, RunTask
+from tests.unit.login_samples import pem
 
 DATA = Path(__file__).parents[1] / "data" / "skatteetaten-mva"
 PATH = "/api/mva/grensesnittstoette/mva-melding/valider"
@@ -81,6 +83,41 @@ def test_what_would_be_refused_is_red_with_the_codes(run_task: RunTask, vendor: 
     assert done.state == "failed"
     assert "MvaMeldingsinnhold_Xml_SkjemaValideringsfeil" in str(done.error)
     assert validate(run_task, DATA / "invalid-real" / "postman-v09.xml", vendor, fail_on="never").state == "success"
+
+
+def judged(status: str) -> bytes:
+    return f"<valideringsresultat><status>{status}</status></valideringsresultat>".encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "fail_on", "state"),
+    [
+        ("AVVIKENDE_SKATTEMELDING", "invalid", "success"),
+        ("AVVIKENDE_SKATTEMELDING", "deviating", "failed"),
+        ("MANGELFULL_SKATTEMELDING", "deviating", "failed"),
+        ("MANGELFULL_SKATTEMELDING", "deficient", "failed"),
+        ("AVVIKENDE_SKATTEMELDING", "deficient", "success"),
+        ("NOE_NYTT 01039012345", "invalid", "failed"),
+        ("NOE_NYTT 01039012345", "never", "success"),
+    ],
+)
+def test_the_mildest_judgement_that_fails_is_a_choice(
+    run_task: RunTask, vendor: str, proxy: AltinnProxy, status: str, fail_on: str, state: str
+) -> None:
+    proxy.falsify("POST", PATH, 200, body=judged(status))
+    path = DATA / "valid" / "kompensasjon_mvamelding.xml"
+    done = validate(run_task, path, vendor, url=proxy.base_url + PATH, fail_on=fail_on)
+    assert done.state == state, done.error
+    assert "01039012345" not in f"{done.error} {done.xcoms}"
+
+
+def test_a_token_goes_nowhere_without_https(run_task: RunTask, connect: Connect, proxy: AltinnProxy) -> None:
+    conn_id = connect("", environment="tt02", login="c", private_key=pem(), key_id="k")
+    path = DATA / "valid" / "kompensasjon_mvamelding.xml"
+    done = validate(run_task, path, conn_id, url=proxy.base_url + PATH)
+    assert isinstance(done.error, AltinnInputError)
+    assert "https://" in str(done.error)
+    assert proxy.seen == []
 
 
 def test_a_login_without_a_token_of_its_own_is_refused(

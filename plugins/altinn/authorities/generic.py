@@ -8,7 +8,7 @@ from typing import Any
 from altinn.authorities.authority import Authority, Step
 from altinn.exceptions import AltinnConfigurationError
 from altinn.protocol.model import Instance
-from altinn.protocol.outcome import ACCEPTED_WHEN, REJECTING_LABELS, AcceptanceRule, Awaited, Outcome
+from altinn.protocol.outcome import ACCEPTED_WHEN, ACCEPTING_LABELS, REJECTING_LABELS, AcceptanceRule, Awaited, Outcome
 
 _SETTINGS = frozenset({"accepted_when", "receipt_types", "accepted_labels", "rejected_labels", "steps"})
 
@@ -19,7 +19,8 @@ class GenericAuthority(Authority):
     :param accepted_when: "ended", "confirmed" or "receipt"; see `AcceptanceRule`. No default: what acceptance looks
         like differs, and a wrong guess would turn a run green.
     :param receipt_types: data types that the authority adds.
-    :param accepted_labels: sub-status labels that go with an acceptance; when given, any other label is unknown.
+    :param accepted_labels: sub-status labels that go with an acceptance; by default those that say yes in any app. Any
+        other label is unknown, never accepted.
     :param rejected_labels: sub-status labels that mean a rejection; by default those that say no in any app.
     :param steps: the sender's steps; by default a data task and a confirmation.
     """
@@ -31,14 +32,14 @@ class GenericAuthority(Authority):
         *,
         accepted_when: str,
         receipt_types: Sequence[str] = (),
-        accepted_labels: Sequence[str] = (),
+        accepted_labels: Sequence[str] | None = None,
         rejected_labels: Sequence[str] | None = None,
         steps: Sequence[Step] = Authority.steps,
     ) -> None:
         self.rule = AcceptanceRule(
             accepted_when,
             tuple(receipt_types),
-            frozenset(accepted_labels),
+            ACCEPTING_LABELS if accepted_labels is None else frozenset(accepted_labels),
             REJECTING_LABELS if rejected_labels is None else frozenset(rejected_labels),
         )
         self.receipt_types = tuple(receipt_types)

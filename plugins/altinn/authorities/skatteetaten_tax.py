@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from altinn.authorities.authority import CHOICE, Authority, Step
 from altinn.authorities.xml_fields import local_name, unreadable
 from altinn.exceptions import AltinnError
+from altinn.protocol.masking import mask
 from altinn.protocol.model import Instance
 from altinn.protocol.outcome import ACCEPTED, REJECTED, UNKNOWN, AcceptanceRule, Awaited, Outcome
 from altinn.protocol.xml_prescan import parse_xml
@@ -66,7 +67,7 @@ class CompanyTaxReturn(Authority):
         if stated == _BAD:
             return Outcome(REJECTED, f"Skatteetaten's feedback says {stated!r}", codes or (stated,))
         if stated != _GOOD:
-            return Outcome(UNKNOWN, f"{FEEDBACK} has a result that is not known here: {stated[:60]!r}", codes)
+            return Outcome(UNKNOWN, f"{FEEDBACK} has a result that is not known here: {mask(stated)[:60]!r}", codes)
         return Outcome(ACCEPTED, f"Skatteetaten's feedback says {stated!r}", codes)
 
     def period_of(self, content: bytes) -> str | None:
@@ -98,7 +99,7 @@ def read_feedback(data: bytes) -> tuple[str, tuple[str, ...]]:
 
 def _texts(element: Element, code: str, words: str = "") -> str:
     found = {local_name(e): " ".join((e.text or "").split()) for e in element.iter()}
-    return ": ".join(text for text in (found.get(code, ""), found.get(words, "")) if text)
+    return mask(": ".join(text for text in (found.get(code, ""), found.get(words, "")) if text))
 
 
 AUTHORITY = CompanyTaxReturn()

@@ -22,7 +22,20 @@ from altinn.authorities.vat_periods import VatPeriod
 from altinn.authorities.vat_return import CATEGORIES, VatReturn, check_return_matches, read_return
 from altinn.exceptions import AltinnError
 from altinn.protocol.model import Instance
-from altinn.protocol.outcome import ACCEPTED, REJECTED, UNKNOWN, WAITING_FOR_AUTHORITY, Awaited, Outcome
+from altinn.protocol.outcome import (
+    ACCEPTED,
+    DRAFT,
+    REJECTED,
+    REJECTING_LABELS,
+    UNKNOWN,
+    WAITING_FOR_AUTHORITY,
+    WAITING_FOR_PERSON,
+    Awaited,
+    Outcome,
+    doubt_about,
+    is_one_of,
+    standing,
+)
 
 __all__ = [
     "APP_IDS",
@@ -95,13 +108,21 @@ def verdict(instance: Instance, validation: ValidationResult | None) -> Outcome:
     """Decide from a fresh read of the instance whether Skatteetaten has accepted the return.
 
     Accepted needs all three: the process ended or the feedback provided (as the app's `feedback/status` says), every
-    receipt present, and a validation result that is known and not invalid. An invalid one is a rejection at any time.
+    receipt present, and a validation result that is known and not invalid. An invalid one is a rejection at any time
+    after the filing, and so is a sub-status that says no while there is no validation result to hold against it.
 
     :param validation: what `valideringsresultat` says; None when it has not been read.
     """
+    before = standing(instance)
+    if before.state in (DRAFT, WAITING_FOR_PERSON, UNKNOWN):
+        return before
     if validation is not None and validation.status == "invalid":
         reason = f"Skatteetaten found the return invalid ({validation.stated})"
         return Outcome(REJECTED, reason, validation.codes or (validation.stated,))
+    if not instance.of_type(VALIDATION_RESULT) and is_one_of(instance.substatus, REJECTING_LABELS):
+        label, said = instance.substatus.strip(), instance.substatus_text.strip()
+        reason = f"Skatteetaten's sub-status is {label!r}"
+        return Outcome(REJECTED, reason, (f"{label}: {said}" if said else label,))
     if not (instance.process.is_ended or instance.feedback_provided):
         return Outcome(
             WAITING_FOR_AUTHORITY,
@@ -121,8 +142,9 @@ def _judged(instance: Instance, validation: ValidationResult | None) -> Outcome:
         return Outcome(
             UNKNOWN, f"the {VALIDATION_RESULT} has a status that is not published: {validation.stated[:60]!r}"
         )
-    if instance.substatus not in ("", _RECEIVED):
-        return Outcome(UNKNOWN, f"the instance's sub-status is {instance.substatus[:60]!r} instead of {_RECEIVED!r}")
+    doubt = doubt_about(instance, (_RECEIVED,))
+    if doubt:
+        return Outcome(UNKNOWN, doubt)
     return Outcome(ACCEPTED, f"Skatteetaten has received the return ({validation.stated})", validation.codes)
 
 
@@ -136,12 +158,12 @@ class VatReturns(Authority):
     period_types = (RETURN, ENVELOPE)
 
     def awaited(self) -> Awaited:
-        """Return the validation result: a rejected return gets no receipt.
+        """Return the validation result, or a sub-status that says no: a rejected return gets no receipt.
 
         An accepted one has come once all three receipts are there and the app's `feedback/status` says so, also where
         the process ends only later.
         """
-        return Awaited((VALIDATION_RESULT,), feedback_types=RECEIPT_TYPES)
+        return Awaited((VALIDATION_RESULT,), feedback_types=RECEIPT_TYPES, rejected_labels=REJECTING_LABELS)
 
     def verdict(self, instance: Instance, documents: Mapping[str, bytes]) -> Outcome:
         """Decide from the validation result and the receipts."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from altinn.authorities.vat_return import read_amount
 from altinn.authorities.xml_fields import children, needed_at, read_root, text_at, unreadable
 from altinn.exceptions import Issue
+from altinn.protocol.masking import mask
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -30,6 +31,7 @@ _STATUSES = {
     "mangelfull skattemelding": "deficient",
     "ugyldig skattemelding": "invalid",
 }
+_LONGEST_STATED = 60
 _SEVERITIES = {"ok": "information", "deviating": "warning", "deficient": "warning", "invalid": "error"}
 
 
@@ -115,16 +117,22 @@ def _read_date(root: Element, path: str) -> date:
 def read_validation_result(data: bytes) -> ValidationResult:
     """Read `valideringsresultat` in either of its published forms.
 
+    A document that has both forms, and they contradict each other, is unknown. Person numbers in it are hidden.
+
     :raises AltinnDocumentError: it is another document, or states no result.
     """
     root = read_root(data, "valideringsresultat", _RESULT)
     stated = text_at(root, "avvikVedMeldingslevering", _RESULT)
-    if stated:
-        issues = tuple(_schema_issues(root))
-    else:
-        stated = needed_at(root, "status", _RESULT)
-        issues = tuple(_service_issues(root))
-    return ValidationResult(_status(stated), stated, issues)
+    other = text_at(root, "status", _RESULT) if stated else needed_at(root, "status", _RESULT)
+    issues = (*_schema_issues(root), *_service_issues(root))
+    found = {_status(one) for one in (stated, other) if one}
+    words = " / ".join(_shown(one) for one in (stated, other) if one)
+    return ValidationResult(found.pop() if len(found) == 1 else "unknown", words, issues)
+
+
+def _shown(stated: str) -> str:
+    """Return what the document states as it may be shown: a published word as it stands, anything else shortened."""
+    return stated if _status(stated) != "unknown" else mask(stated)[:_LONGEST_STATED]
 
 
 def _status(stated: str) -> str:
@@ -133,12 +141,12 @@ def _status(stated: str) -> str:
 
 def _schema_issues(root: Element) -> Iterator[Issue]:
     for deviation in children(root, "avvik"):
-        where = text_at(deviation, "stiTilAvvik", _RESULT)
+        where = mask(text_at(deviation, "stiTilAvvik", _RESULT))
         line = text_at(deviation, "xmlLinjenummer", _RESULT)
         for detail in children(deviation, "avviksinformasjon"):
             yield Issue(
                 severity=_severity(text_at(detail, "avvikstype", _RESULT)),
-                code=text_at(detail, "avvikKode", _RESULT),
+                code=mask(text_at(detail, "avvikKode", _RESULT)),
                 where=where,
                 message=_words(detail, "begrunnelse", "regelDefinisjon", "detaljer"),
                 source="skatteetaten",
@@ -148,11 +156,11 @@ def _schema_issues(root: Element) -> Iterator[Issue]:
 
 def _service_issues(root: Element) -> Iterator[Issue]:
     for deviation in children(root, "valideringsfeil"):
-        where = text_at(deviation, "stiTilFeil", _RESULT)
+        where = mask(text_at(deviation, "stiTilFeil", _RESULT))
         for detail in children(deviation, "valideringsDetaljer"):
             yield Issue(
                 severity=_severity(text_at(detail, "alvorlighetsgrad", _RESULT)),
-                code=text_at(detail, "avvikKode", _RESULT),
+                code=mask(text_at(detail, "avvikKode", _RESULT)),
                 where=where,
                 message=_words(detail, "feilmelding", "informasjon"),
                 source="skatteetaten",
@@ -164,6 +172,6 @@ def _severity(stated: str) -> str:
 
 
 def _words(detail: Element, *names: str) -> str:
-    """Join the authority's words; line breaks inside them become spaces."""
-    texts = (" ".join(text_at(detail, name, _RESULT).split()) for name in names)
+    """Join the authority's words, without person numbers; line breaks inside them become spaces."""
+    texts = (mask(" ".join(text_at(detail, name, _RESULT).split())) for name in names)
     return "; ".join(dict.fromkeys(text for text in texts if text))

@@ -141,7 +141,7 @@ class Instance:
     """A filing in Altinn.
 
     :param stamps: `dataValues`; the filing key lives there.
-    :param confirmed_by: service owners that have fetched what they need.
+    :param confirmed_by: organisations that have fetched what they need.
     :param substatus: the service owner's label; `substatus_text` is its description.
     :param feedback_provided: what the app's own `feedback/status` answered; None when it was not asked.
     """
@@ -184,7 +184,7 @@ class Instance:
             is_archived=bool(status.get("isArchived")),
             is_soft_deleted=bool(status.get("isSoftDeleted")),
             is_hard_deleted=bool(status.get("isHardDeleted")),
-            substatus=_text((status.get("substatus") or {}).get("label")),
+            substatus=mask(_text((status.get("substatus") or {}).get("label"))),
             confirmed_by=tuple(
                 _text(as_object(item, "confirmation").get("stakeholderId"))
                 for item in node.get("completeConfirmations") or ()
@@ -194,6 +194,16 @@ class Instance:
             app_url=_text((node.get("selfLinks") or {}).get("apps")),
             substatus_text=mask(_text((status.get("substatus") or {}).get("description"))),
         )
+
+    @property
+    def org(self) -> str:
+        """The service owner's code, which begins the app's id."""
+        return self.app_id.partition("/")[0]
+
+    @property
+    def owner_has_confirmed(self) -> bool:
+        """Whether the service owner itself has confirmed; others may have, and it says nothing about the filing."""
+        return bool(self.org) and self.org.casefold() in {one.casefold() for one in self.confirmed_by}
 
     def of_type(self, data_type: str) -> tuple[DataElement, ...]:
         """Return the elements of one data type, oldest first."""

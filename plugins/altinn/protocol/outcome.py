@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,11 @@ PERSON_TASKS = ("confirmation", "signing", "payment")
 
 REJECTING_LABELS = frozenset({"avvist", "avslått", "underkjent", "ugyldig", "rejected", "refused", "invalid"})
 """Sub-status labels that say no, whoever the authority is; compared without regard to case."""
+
+ACCEPTING_LABELS = frozenset({"mottatt", "motteke", "godkjent", "akseptert", "accepted", "approved", "received"})
+"""Sub-status labels that go with an acceptance where nothing else is said; any other label is unknown."""
+
+_REJECTING_END = re.compile(r"reject|refus|deni|declin|cancel|abort|fail|feil|avvis|avsl|avbr|underkj|ugyldig", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +88,13 @@ class AcceptanceRule:
     :param accepted_when: "ended" (the process has ended), "confirmed" (and the service owner has confirmed that it has
         fetched what it needs), or "receipt" (and every one of `receipt_types` is there).
     :param receipt_types: data types that the authority adds.
-    :param accepted_labels: sub-status labels that go with an acceptance; when given, any other label is unknown.
+    :param accepted_labels: sub-status labels that go with an acceptance; any other label is unknown.
     :param rejected_labels: sub-status labels that mean a rejection.
     """
 
     accepted_when: str
     receipt_types: tuple[str, ...] = ()
-    accepted_labels: frozenset[str] = frozenset()
+    accepted_labels: frozenset[str] = ACCEPTING_LABELS
     rejected_labels: frozenset[str] = REJECTING_LABELS
 
     def __post_init__(self) -> None:
@@ -120,9 +126,20 @@ class AcceptanceRule:
         missing = self.awaited().missing(instance)
         if missing:
             return Outcome(WAITING_FOR_AUTHORITY, missing)
-        if label and self.accepted_labels and not is_one_of(label, self.accepted_labels):
-            return Outcome(UNKNOWN, f"the authority's sub-status is {label!r}, which is not known here")
+        doubt = doubt_about(instance, self.accepted_labels)
+        if doubt:
+            return Outcome(UNKNOWN, doubt)
         return Outcome(ACCEPTED, _why_accepted(self, instance))
+
+
+def doubt_about(instance: Instance, accepted_labels: Collection[str]) -> str:
+    """Say why an instance that has all it needs may yet be no acceptance; empty when nothing speaks against it."""
+    label, end = instance.substatus.strip(), instance.process.end_event
+    if label and not is_one_of(label, accepted_labels):
+        return f"the authority's sub-status is {label[:60]!r}, which is not known here as an acceptance"
+    if _REJECTING_END.search(end):
+        return f"the process has ended at {end[:60]!r}, which sounds like a rejection"
+    return ""
 
 
 def is_one_of(label: str, labels: Collection[str]) -> bool:
@@ -134,7 +151,7 @@ def _why_accepted(rule: AcceptanceRule, instance: Instance) -> str:
     if rule.accepted_when == "receipt":
         return f"the process has ended and {', '.join(rule.receipt_types)} is there"
     if rule.accepted_when == "confirmed":
-        return f"the process has ended and {', '.join(sorted(set(instance.confirmed_by)))} has confirmed"
+        return f"the process has ended and {instance.org} has confirmed"
     return "the process has ended"
 
 
@@ -170,7 +187,7 @@ class Awaited:
         absent = [name for name in self.receipt_types if not instance.of_type(name)]
         if absent:
             return f"the process has ended, {', '.join(absent)} is not there yet"
-        if self.confirmed and not instance.confirmed_by:
+        if self.confirmed and not instance.owner_has_confirmed:
             return "the process has ended, the service owner has not confirmed yet"
         return ""
 

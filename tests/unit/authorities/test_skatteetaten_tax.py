@@ -74,6 +74,11 @@ def test_feedback_is_read_with_its_codes() -> None:
         read_feedback(b"<tilbakemelding/>")
 
 
+def test_the_feedback_s_words_show_no_person_number() -> None:
+    (code,) = read_feedback(feedback("validertMedFeil", DEVIATION.replace("manglerVerdi", "fnr 01039012345")))[1]
+    assert code == "fnr <eleven digits>: /a/b"
+
+
 ELEMENT = {**recorded.APP["data"][0], "dataType": "tilbakemelding"}
 FINISHED = Instance.from_json({**recorded.APP, "process": recorded.ENDED, "data": [ELEMENT]})
 

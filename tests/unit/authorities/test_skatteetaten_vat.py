@@ -222,6 +222,49 @@ def test_a_result_without_a_status_is_refused() -> None:
         vat.read_validation_result(b"<valideringsresultat/>")
 
 
+@pytest.mark.parametrize(
+    ("schema", "service", "status"),
+    [
+        ("ingen avvik", "GYLDIG_SKATTEMELDING", "ok"),
+        ("ingen avvik", "UGYLDIG_SKATTEMELDING", "unknown"),
+        ("ugyldig skattemelding", "GYLDIG_SKATTEMELDING", "unknown"),
+        ("ingen avvik", "noe nytt", "unknown"),
+    ],
+)
+def test_a_result_that_contradicts_itself_is_unknown(schema: str, service: str, status: str) -> None:
+    both = f"<avvikVedMeldingslevering>{schema}</avvikVedMeldingslevering><status>{service}</status>"
+    found = vat.read_validation_result(f"<valideringsresultat>{both}</valideringsresultat>".encode())
+    assert found.status == status
+    assert found.stated == f"{schema} / {service}"
+
+
+SCHEMA_WORDS = """<avvikVedMeldingslevering>ugyldig skattemelding</avvikVedMeldingslevering><avvik>
+  <stiTilAvvik>/01039012345</stiTilAvvik><avviksinformasjon><avvikKode>R1 01039012345</avvikKode>
+  <begrunnelse>01039012345 er ikke registrert</begrunnelse></avviksinformasjon></avvik>"""
+SERVICE_WORDS = """<status>01039012345 UGYLDIG</status><valideringsfeil><stiTilFeil>/01039012345</stiTilFeil>
+  <valideringsDetaljer><avvikKode>R1 01039012345</avvikKode><feilmelding>010390 12345 er ikke registrert</feilmelding>
+  </valideringsDetaljer></valideringsfeil>"""
+
+
+@pytest.mark.parametrize("words", [SCHEMA_WORDS, SERVICE_WORDS])
+def test_the_authority_s_words_show_no_person_number(words: str) -> None:
+    found = vat.read_validation_result(f"<valideringsresultat>{words}</valideringsresultat>".encode())
+    assert "er ikke registrert" in repr(found)
+    assert "12345" not in repr(found)
+
+
+def test_a_status_that_is_not_published_is_shown_in_part() -> None:
+    found = vat.read_validation_result(
+        b"<valideringsresultat><status>" + b"x" * 5000 + b"</status></valideringsresultat>"
+    )
+    assert (found.status, found.stated) == ("unknown", "x" * 60)
+
+
+def test_a_rejecting_sub_status_ends_the_wait() -> None:
+    assert vat.AUTHORITY.awaited().missing(instance(ended=False, without=vat.RECEIPT_TYPES, label="Avvist")) == ""
+    assert vat.AUTHORITY.awaited().missing(instance(ended=False, without=vat.RECEIPT_TYPES, label="Mottatt"))
+
+
 # ── the verdict ──────────────────────────────────────────────────────────────────────────────────────────────────────
 FINISHED: dict[str, Any] = json.loads(sample("feedback/instans.json"))
 FINE = vat.read_validation_result(sample("feedback/valideringsresultat.xml"))
@@ -229,12 +272,25 @@ INVALID = vat.read_validation_result(sample("invalid-real/doc-valideringsresulta
 STRANGE = vat.ValidationResult("unknown", "noe nytt", ())
 
 
-def instance(*, ended: bool = True, without: tuple[str, ...] = (), label: str | None = "Mottatt") -> Instance:
+def instance(
+    *,
+    ended: bool = True,
+    without: tuple[str, ...] = (),
+    label: str | None = "Mottatt",
+    status: dict[str, bool] | None = None,
+    at: tuple[str, str] = ("", ""),
+    end_event: str = "",
+) -> Instance:
     node = copy.deepcopy(FINISHED)
     node["data"] = [element for element in node["data"] if element["dataType"] not in without]
     node["status"]["substatus"] = {"label": label} if label else None
-    if not ended:
-        node["process"] |= {"ended": None, "currentTask": {"elementId": "Task_3", "altinnTaskType": "feedback"}}
+    node["status"] |= status or {}
+    if end_event:
+        node["process"]["endEvent"] = end_event
+    if not ended or at[0]:
+        task_id, task_type = at if at[0] else ("Task_3", "feedback")
+        node["process"] |= {"ended": None, "currentTask": {"elementId": task_id, "altinnTaskType": task_type}}
+        node["status"]["isArchived"] = False
     return Instance.from_json(node)
 
 
@@ -271,6 +327,14 @@ def test_feedback_without_every_receipt_ends_no_wait(absent: str) -> None:
         (instance(label=None), FINE, "accepted"),
         (instance(), INVALID, "rejected"),
         (instance(ended=False), INVALID, "rejected"),
+        (instance(label="mottatt"), FINE, "accepted"),
+        (instance(without=("valideringsresultat",), label="Avvist"), None, "rejected"),
+        (instance(ended=False, without=vat.RECEIPT_TYPES, label="Avvist"), None, "rejected"),
+        (instance(status={"isHardDeleted": True}), FINE, "unknown"),
+        (instance(ended=False, status={"isSoftDeleted": True}), FINE, "unknown"),
+        (instance(at=("Task_1", "data")), None, "draft"),
+        (instance(at=("Task_2", "confirmation")), None, "waiting_for_person"),
+        (instance(end_event="EndEvent_Rejected"), FINE, "unknown"),
     ],
 )
 def test_nothing_less_is_accepted(filed: Instance, validation: vat.ValidationResult | None, outcome: str) -> None:

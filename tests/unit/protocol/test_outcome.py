@@ -70,11 +70,11 @@ def test_without_the_authority_nothing_is_accepted(instance: Instance, state: st
     assert found.reason
 
 
-def ended(label: str = "", text: str = "", confirmed: bool = False) -> Instance:
+def ended(label: str = "", text: str = "", confirmed: str = "", at_event: str = "EndEvent_1") -> Instance:
     return changed(
-        process=recorded.ENDED,
+        process={**recorded.ENDED, "endEvent": at_event},
         status={"substatus": {"label": label, "description": text}} if label else {},
-        completeConfirmations=[{"stakeholderId": "skd"}] if confirmed else None,
+        completeConfirmations=[{"stakeholderId": confirmed}] if confirmed else None,
     )
 
 
@@ -83,14 +83,23 @@ def ended(label: str = "", text: str = "", confirmed: bool = False) -> Instance:
     [
         (AcceptanceRule("ended"), ended(), "accepted"),
         (AcceptanceRule("ended"), DRAFT, "draft"),
-        (AcceptanceRule("ended"), ended("Behandles"), "accepted"),
+        (AcceptanceRule("ended"), ended("Behandles"), "unknown"),
+        (AcceptanceRule("ended"), ended("Mottatt"), "accepted"),
+        (AcceptanceRule("ended"), ended("Ikke godkjent"), "unknown"),
+        (AcceptanceRule("ended"), ended("Ikke mottatt"), "unknown"),
+        (AcceptanceRule("ended"), ended("Feilet"), "unknown"),
+        (AcceptanceRule("ended"), ended("Avvist av Skatteetaten"), "unknown"),
+        (AcceptanceRule("ended"), ended("substatus.rejected"), "unknown"),
+        (AcceptanceRule("ended"), ended(at_event="EndEvent_Rejected"), "unknown"),
+        (AcceptanceRule("ended"), ended("Mottatt", at_event="SluttAvvist"), "unknown"),
+        (AcceptanceRule("confirmed"), ended(confirmed="digdir"), "waiting_for_authority"),
         (AcceptanceRule("ended"), ended("AVVIST"), "rejected"),
         (AcceptanceRule("ended", rejected_labels=frozenset({"Nei"})), ended("nei"), "rejected"),
         (AcceptanceRule("ended", accepted_labels=frozenset({"Mottatt"})), ended("mottatt"), "accepted"),
         (AcceptanceRule("ended", accepted_labels=frozenset({"Mottatt"})), ended("Behandles"), "unknown"),
         (AcceptanceRule("ended", accepted_labels=frozenset({"Mottatt"})), ended(), "accepted"),
         (AcceptanceRule("confirmed"), ended(), "waiting_for_authority"),
-        (AcceptanceRule("confirmed"), ended(confirmed=True), "accepted"),
+        (AcceptanceRule("confirmed"), ended(confirmed="TTD"), "accepted"),
         (AcceptanceRule("receipt", ("model",)), ended(), "accepted"),
         (AcceptanceRule("receipt", ("model", "kvittering")), ended(), "waiting_for_authority"),
         (AcceptanceRule("receipt", ("model",)), changed(process=at("feedback")), "waiting_for_authority"),

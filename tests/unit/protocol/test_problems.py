@@ -307,6 +307,38 @@ def test_eleven_digits_are_always_hidden(before: str, number: str, after: str) -
     assert masked.count("<eleven digits>") >= 1
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "01.03.90 12345",
+        "01.03.90.12345",
+        "01 03 90 12345",
+        "010390.12345",
+        "010390 123 45",
+        "410390.12345",
+        "01 83 90 12345",
+    ],
+)
+def test_person_numbers_in_groups_are_hidden(written: str) -> None:
+    assert mask(f"fnr {written}, born") == "fnr <eleven digits>, born"
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "1 234 567.50",
+        "12 345 678 901",
+        "123456.78",
+        "99 99 99 12345",
+        "2026.11.25 10000",
+        "25.11.2026 12345",
+        "991390.12345",
+    ],
+)
+def test_amounts_and_dates_are_shown(shown: str) -> None:
+    assert mask(f"NOK {shown};") == f"NOK {shown};"
+
+
 @given(st.lists(st.from_regex(r"[A-Za-z0-9_-]{0,30}", fullmatch=True), min_size=2, max_size=5))
 def test_tokens_of_three_and_of_five_parts_are_hidden(parts: list[str]) -> None:
     token = "eyJ" + ".".join(parts)
