@@ -353,12 +353,15 @@ def test_what_was_sent_anew_is_recorded(run_task: RunTask, pushed: Pushed, look:
     assert json.loads((bundle / "documents.json").read_text())["sent"] == anew
 
 
+@pytest.mark.parametrize("manifest", [None, b"[", b"{}"])
 def test_a_changed_record_of_what_was_sent_is_not_taken_over(
-    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path, manifest: bytes | None
 ) -> None:
     arguments = decided(pushed, look, outcome="accepted")
     bundle = local(collect(run_task, tmp_path, arguments, documents=[SENT]).result["bundle"])
     (bundle / "documents.json").write_text(json.dumps({"sent": [{"data_type": "forged"}], "kept": []}))
+    if manifest is not None:
+        (bundle / "manifest.json").write_bytes(manifest)
     collect(run_task, tmp_path, arguments, documents=[SENT])
     assert json.loads((bundle / "documents.json").read_text())["sent"] == SENT
 

@@ -59,6 +59,9 @@ def test_a_person_approves_before_the_first_push_and_the_verdict_comes_last() ->
     order = [tasks.instantiate, tasks.upload, tasks.validate, tasks.approval, *tasks.pushes]
     for before, after in pairwise([*order, tasks.feedback, tasks.accepted]):
         assert after.task_id in before.downstream_task_ids
+    accepted: Any = tasks.accepted
+    assert accepted.documents.operator.task_id == "filing.upload"
+    assert accepted.validation.operator.task_id == "filing.validate"
     assert tasks.instantiate.approval
     assert [push.needs_approval for push in tasks.pushes] == [True, True]
     assert {push.approved.operator.task_id for push in tasks.pushes} == {"filing.approve"}

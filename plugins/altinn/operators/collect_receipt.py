@@ -13,7 +13,8 @@ from altinn.authorities.authority import Authority, load_authority
 from altinn.documents import opened, storage_path
 from altinn.evidence import masked
 from altinn.operators.altinn_operator import AltinnInstanceOperator
-from altinn.operators.receipt_bundle import ReceiptBundle, receipts_in
+from altinn.operators.earlier_bundle import receipts_in, whole_bundle
+from altinn.operators.receipt_bundle import ReceiptBundle
 from altinn.protocol.feedback import with_feedback
 from altinn.protocol.outcome import ACCEPTED, REJECTED, Outcome
 from altinn.protocol.verdict_documents import VerdictDocuments
@@ -169,7 +170,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         self, bundle: ReceiptBundle, authority: Authority, instance: Instance
     ) -> tuple[Bundle, Outcome, VerdictDocuments]:
         """Return the bundle of the instance as it is now, its verdict, and what that was read from."""
-        before = bundle.before()
+        before = whole_bundle(bundle.folder)
         fresh = before is None or before.manifest.get("last_changed") != instance.last_changed
         files = bundle.fetch(authority, instance) if fresh or before is None else receipts_in(before, bundle.folder)
         contents = VerdictDocuments(instance.id)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from altinn import __version__
-from altinn.documents import opened, storage_path
+from altinn.documents import storage_path
 from altinn.evidence import (
-    MANIFEST,
     RECEIPTS,
     Bundle,
     Bundled,
-    files_in,
-    is_unreadable,
     masked,
     problems_of,
     read_manifest,
@@ -28,14 +22,10 @@ from altinn.evidence import (
 from altinn.exceptions import AltinnForbiddenError, AltinnInputError, AltinnNotFoundError
 from altinn.operators.approval_check import flat_documents
 from altinn.operators.download_data import fetch_element, free_name
+from altinn.operators.earlier_bundle import contents_of, make_room, receipts_in, recorded
 from altinn.protocol.outcome import Outcome, who_confirmed
 from altinn.protocol.readback import sha256_of
 from altinn.protocol.wire import Call
-
-_DOCUMENTS = ("documents.json", "validation.json", "process.json", "events.json")
-_RECEIPT = re.compile(rf"{RECEIPTS}/[^/\\]+")
-_HALF = re.compile(rf"(?:{RECEIPTS}/)?\.[^/]*\.partial")
-"""What an interrupted run may have left in the bundle's folder."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,19 +52,6 @@ class ReceiptBundle:
     show_person_numbers: bool
     report: Callable[[str], None]
 
-    def before(self) -> Bundle | None:
-        """Return the bundle that is there, if it is whole.
-
-        :raises OSError: the storage does not answer, which is no damage.
-        """
-        found = self._manifest()
-        if found is None:
-            return None
-        problems = problems_of(self.folder)
-        for problem in filter(is_unreadable, problems):
-            raise OSError(f"{self.folder}: {problem}")
-        return None if problems else found
-
     def fetch(self, authority: Authority, instance: Instance) -> list[dict[str, Any]]:
         """Download what the authority has added, beside the bundle, which is not touched before all is read."""
         self.clean_up()
@@ -97,12 +74,6 @@ class ReceiptBundle:
         beside: ObjectStoragePath = self.folder.parent / f".{self.folder.name}.new"
         return beside
 
-    def _manifest(self) -> Bundle | None:
-        try:
-            return read_manifest(self.folder)
-        except AltinnInputError:
-            return None
-
     def is_outdated(self, kept: Bundle, outcome: Outcome, files: Sequence[Mapping[str, Any]], sent: object) -> bool:
         """Whether a bundle that is whole tells less than is known now.
 
@@ -112,10 +83,10 @@ class ReceiptBundle:
         told = kept.manifest
         if (told.get("outcome"), told.get("codes")) != (outcome.state, self._shown(list(outcome.codes))):
             return True
-        if _content_of(receipts_in(kept, self.folder)) != _content_of(files):
+        if contents_of(receipts_in(kept, self.folder)) != contents_of(files):
             return True
         today = self._shown(list(flat_documents(sent)))
-        return _has_written(today) and today != self._recorded("documents.json", "sent")
+        return _has_written(today) and today != recorded(self.folder, "documents.json", "sent")
 
     def write(
         self,
@@ -140,11 +111,11 @@ class ReceiptBundle:
         kept, history = self._kept_documents(instance), self._raw_history(instance.id)
         raw_events = self._raw_events(instance.id)
         sent, issues = list(flat_documents(documents)), list(validation or ())
-        recorded = self._recorded("documents.json", "sent")
-        if recorded and not _has_written(sent):
-            sent = recorded
-            issues = self._recorded("validation.json", "issues") or issues
-        self._make_room({f"{RECEIPTS}/{file['file_name']}" for file in files})
+        earlier = recorded(self.folder, "documents.json", "sent")
+        if earlier and not _has_written(sent):
+            sent = earlier
+            issues = recorded(self.folder, "validation.json", "issues") or issues
+        make_room(self.folder, {f"{RECEIPTS}/{file['file_name']}" for file in files}, self.report)
         bundled = [
             write_document(self.folder, name, self._shown(content), what)
             for name, content, what in (
@@ -195,46 +166,6 @@ class ReceiptBundle:
             source.replace(target)
         return Bundled(path, str(file["sha256"]), int(file["size"]), str(file["data_type"]))
 
-    def _make_room(self, receipts: set[str]) -> None:
-        """Take away the earlier bundle's manifest, its receipts that are not in Altinn any more, and half files.
-
-        Until here nothing of it was touched. The receipts go first, while the manifest still names them.
-
-        :raises AltinnInputError: somebody else has put something there, which is theirs.
-        """
-        found = self._manifest()
-        earlier = {str(entry["path"]) for entry in receipts_of(found)} if found else set()
-        own = {MANIFEST, *_DOCUMENTS, *receipts, *earlier}
-        there = set(files_in(self.folder)) if self.folder.exists() else set()
-        half = {path for path in there if _HALF.fullmatch(path)}
-        if strange := sorted(there - own - half):
-            raise AltinnInputError(
-                f"the bundle in {self.folder} is no proof: {', '.join(strange[:5])} is not in the manifest. Move away "
-                "what does not belong there, and clear the task"
-            )
-        for path in sorted((earlier - receipts) & there):
-            (self.folder / path).unlink(missing_ok=True)
-            self.report(f"{self.folder.name}: the receipt {path} is not in Altinn any more: removed from the bundle")
-        for path in sorted(half | ({MANIFEST} & there)):
-            (self.folder / path).unlink(missing_ok=True)
-
-    def _recorded(self, name: str, member: str) -> list[Any]:
-        """Return what an earlier run has recorded; nothing when that was changed since.
-
-        A bundle without a manifest is one that a run did not finish: what lies there is its own.
-        """
-        try:
-            with opened(self.folder / name, "rb") as stream:
-                content = stream.read()
-            value = json.loads(content)[member]
-        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-            return []
-        found = self._manifest()
-        digests = [e.get("sha256") for e in _entries(found) if e.get("path") == name] if found else None
-        if digests is not None and digests != [hashlib.sha256(content).hexdigest()]:
-            return []
-        return value if isinstance(value, list) else []
-
     def _kept_documents(self, instance: Instance) -> list[dict[str, Any]]:
         return [
             {
@@ -274,33 +205,6 @@ class ReceiptBundle:
 def _raw(call: Call[Any]) -> Call[Any]:
     """Return the same call with its answer as it came, person numbers included."""
     return Call(call.name, call.request, lambda response: response.json(), call.accept, call.harmless, call.audience)
-
-
-def receipts_in(bundle: Bundle, folder: ObjectStoragePath) -> list[dict[str, Any]]:
-    """Return the receipts of a bundle that is whole, with what `ReceiptBundle.write` needs of them."""
-    return [
-        {
-            "data_type": entry["what"],
-            "path": str(folder / entry["path"]),
-            "file_name": entry["path"].removeprefix(f"{RECEIPTS}/"),
-            "sha256": entry["sha256"],
-            "size": entry["size"],
-        }
-        for entry in receipts_of(bundle)
-    ]
-
-
-def receipts_of(bundle: Bundle) -> list[Mapping[str, Any]]:
-    """Return a manifest's entries of receipts, as far as they stay in their folder."""
-    return [e for e in _entries(bundle) if _RECEIPT.fullmatch(str(e.get("path"))) and ".." not in str(e["path"])]
-
-
-def _entries(bundle: Bundle) -> list[Mapping[str, Any]]:
-    return [entry for entry in bundle.manifest["files"] if isinstance(entry, dict)]
-
-
-def _content_of(files: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    return sorted((str(file["data_type"]), str(file["sha256"])) for file in files)
 
 
 def _has_written(sent: Sequence[Any]) -> bool:
