@@ -113,6 +113,31 @@ def test_a_malformed_decision_is_refused(desk: Desk, document: dict[str, Any]) -
     assert desk.ask(desk.draft("ttd/basic-feedback"), "decide", **document).status_code == 400
 
 
+@pytest.mark.parametrize("after", ["NaN", "Infinity", "1e308", "-1", "true", '"1"', "null"])
+def test_a_time_that_is_none_is_refused(desk: Desk, after: str) -> None:
+    path = desk.draft("ttd/basic-feedback")
+    desk.push(path, "write", "confirm")
+    instance = "/".join(path.split("/")[-2:])
+    answer = requests.post(
+        f"{desk.base_url}/_emulator/instances/{instance}/decide",
+        data=f'{{"outcome": "accepted", "after_seconds": {after}}}',
+        timeout=10,
+    )
+    assert (answer.status_code, "after_seconds" in answer.text) == (400, True)
+    assert desk.instance(path)["process"]["ended"] is None
+
+
+@pytest.mark.parametrize("other", ["rejected", "silent"])
+def test_what_is_decided_stays_decided(desk: Desk, other: str) -> None:
+    path = desk.draft("ttd/basic-feedback")
+    desk.push(path, "write", "confirm")
+    assert desk.ask(path, "decide", outcome="accepted").status_code == 200
+    refused = desk.ask(path, "decide", outcome=other, codes=["R1: x"])
+    assert (refused.status_code, "accepted" in refused.text) == (409, True)
+    assert desk.instance(path)["status"]["substatus"]["label"] == "Mottatt"
+    assert desk.ask(path, "decide", outcome="accepted").status_code == 200
+
+
 def test_a_person_signs(desk: Desk) -> None:
     path = desk.draft("ttd/basic-signing")
     desk.push(path, "write")

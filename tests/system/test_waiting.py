@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -247,6 +248,50 @@ def test_a_deadline_that_has_passed_ends_the_trigger(pushed: Pushed) -> None:
     event = asyncio.run(event_of(trigger))
     assert event["status"] == "timeout"
     assert "signing" in event["message"]
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Write down the trigger's pauses; its clock, and nobody else's, goes on by them at once."""
+    pauses: list[float] = []
+    start = time.time()
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+
+    here = "altinn.triggers.instance_trigger"
+    monkeypatch.setattr(f"{here}.asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(f"{here}.time", SimpleNamespace(time=lambda: start + sum(pauses)))
+    return pauses
+
+
+def test_the_trigger_s_pauses_grow(pushed: Pushed, slept: list[float]) -> None:
+    arguments = pushed("ttd/basic-signing", "data")
+    now = time.time()
+    trigger = trigger_for(
+        arguments["instance_id"],
+        arguments["altinn_conn_id"],
+        since=now,
+        deadline=now + 6000,
+        poll_interval=10.0,
+        max_poll_interval=900.0,
+    )
+    assert asyncio.run(event_of(trigger))["status"] == "timeout"
+    assert slept[0] == pytest.approx(10, rel=0.2)
+    assert slept[0] < slept[2] < slept[4] < slept[8]
+    assert max(slept) == pytest.approx(900, rel=0.2)
+    assert sum(slept) == pytest.approx(6000, abs=5)
+
+
+def test_the_trigger_pauses_as_long_as_the_server_asks(
+    pushed: Pushed, proxied: str, proxy: AltinnProxy, slept: list[float]
+) -> None:
+    arguments = pushed("ttd/basic", "data", "confirmation")
+    proxy.falsify("GET", "/storage/", 503, headers={"Retry-After": "700"})
+    now = time.time()
+    trigger = trigger_for(arguments["instance_id"], proxied, since=now, deadline=now + 6000)
+    assert asyncio.run(event_of(trigger))["status"] == "done"
+    assert slept == [700]
 
 
 def test_what_passes_is_waited_out(pushed: Pushed, proxied: str, proxy: AltinnProxy, look: Look) -> None:

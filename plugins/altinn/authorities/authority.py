@@ -26,8 +26,8 @@ class Step:
 
     :param task: the task's element id or type.
     :param action: the action that leaves it; empty for the one that belongs to the task's type.
-    :param by: "machine" (the login that files), "person" (nobody else is let), or "choice" (a person, unless the
-        report says otherwise).
+    :param by: "machine" (the login that files, whatever `machine_confirms` says), "person" (nobody else is let), or
+        "choice" (a person, unless the filing says `machine_confirms=True`).
     """
 
     task: str

@@ -149,7 +149,10 @@ def _judged(instance: Instance, validation: ValidationResult | None) -> Outcome:
 
 
 class VatReturns(Authority):
-    """The VAT return. Each step is a machine's, with the login of a person who holds a signing role."""
+    """The VAT return. Each step is a machine's, with the login of a person who holds a signing role.
+
+    Where a person is to confirm in Altinn instead, derive a class whose confirmation is `by` a person.
+    """
 
     name = "Skatteetaten"
     app_ids = APP_IDS

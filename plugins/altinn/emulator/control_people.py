@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 BASE = "/_emulator/instances/{party:int}/{guid}"
 ACCEPTED, REJECTED, SILENT = "accepted", "rejected", "silent"
 OUTCOMES = (ACCEPTED, REJECTED, SILENT)
+LONGEST_WAIT = 1e10
+"""Simulated seconds after which an authority answers at the latest; some three hundred years."""
 SCAN_RESULTS = ("Clean", "Infected", "Pending")
 
 
@@ -86,11 +88,14 @@ async def _decide(world: World, _request: Request, record: Record, wanted: dict[
         raise CannotDoError(f'expected {{"outcome": one of {", ".join(OUTCOMES)}, "codes": ["R061: words"]}}')
     if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
         raise CannotDoError("codes must be a list of texts")
-    if world.store.filing(record["guid"]) is None:
+    filing = world.store.filing(record["guid"])
+    if filing is None:
         raise CannotDoError("the authority has not received this instance: it must be in feedback or ended", 409)
+    if record["process"]["ended"] and filing["outcome"] and filing["outcome"] != outcome:
+        raise CannotDoError(f"the process has ended, and the authority has answered: {filing['outcome']}", 409)
     after = wanted.get("after_seconds", 0)
-    if not isinstance(after, int | float) or after < 0:
-        raise CannotDoError("after_seconds must be a number from 0 on")
+    if isinstance(after, bool) or not isinstance(after, int | float) or not 0 <= after <= LONGEST_WAIT:
+        raise CannotDoError(f"after_seconds must be a number from 0 to {LONGEST_WAIT:.0f}")
     world.store.drop_due(record["guid"], keep=SCAN)
     if outcome != SILENT:
         what = f"{DECIDE}{json.dumps([outcome == ACCEPTED, codes])}"

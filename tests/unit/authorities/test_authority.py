@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from altinn.authorities.authority import Authority, Step, load_authority
+from altinn.authorities.authority import MACHINE, PERSON, Authority, Step, load_authority
 from altinn.authorities.brreg_accounts import AUTHORITY as ACCOUNTS
 from altinn.authorities.generic import GenericAuthority
+from altinn.authorities.skatteetaten_vat import VatReturns
 from altinn.authorities.ssb_surveys import AUTHORITY as SURVEYS
 from altinn.authorities.ssb_surveys import SsbSurvey, app_of_form, data_type_of_form, period_of_form
 from altinn.exceptions import AltinnConfigurationError, AltinnInputError
@@ -127,3 +128,14 @@ def test_forms_of_ssb_have_their_apps() -> None:
     assert SURVEYS.period_types == ()
     with pytest.raises(AltinnInputError):
         app_of_form("RB-1")
+
+
+def test_who_takes_a_step_can_be_said_for_the_generic_authority_and_for_a_derived_one() -> None:
+    steps = [{"task": "data"}, {"task": "confirmation", "by": "person"}]
+    assert [step.by for step in load_authority({"accepted_when": "ended", "steps": steps}).steps] == [MACHINE, PERSON]
+    assert [step.by for step in ReturnsThatAPersonConfirms().steps] == [MACHINE, PERSON]
+    assert ReturnsThatAPersonConfirms().app_id("prod") == "skd/mva-melding-innsending-v1"
+
+
+class ReturnsThatAPersonConfirms(VatReturns):
+    steps = (Step("data", "write"), Step("confirmation", "confirm", PERSON))
