@@ -336,7 +336,8 @@ def test_another_outcome_is_kept_with_what_was_sent_at_first(
     receipts = content_of(bundle / "receipts")
     assert receipts
     # The same instance, judged by another rule: nothing is downloaded again.
-    again = collect(run_task, tmp_path / "r", arguments, authority={**RECEIPT_RULE, "rejected_labels": ["Noe"]})
+    other_rule = {**RECEIPT_RULE, "rejected_labels": ["Noe"], "accepted_labels": ["Avvist"]}
+    again = collect(run_task, tmp_path / "r", arguments, authority=other_rule)
     assert again.state == "success", again.error
     assert json.loads((bundle / "manifest.json").read_text())["outcome"] == "accepted"
     assert json.loads((bundle / "documents.json").read_text())["sent"] == SENT
