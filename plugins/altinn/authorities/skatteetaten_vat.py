@@ -140,7 +140,8 @@ def _judged(instance: Instance, validation: ValidationResult | None) -> Outcome:
         return Outcome(UNKNOWN, f"the {VALIDATION_RESULT} is there but has not been read")
     if validation.status == "unknown":
         return Outcome(
-            UNKNOWN, f"the {VALIDATION_RESULT} has a status that is not published: {validation.stated[:60]!r}"
+            UNKNOWN,
+            f"the {VALIDATION_RESULT} states what is not published, or contradicts itself: {validation.stated[:130]!r}",
         )
     doubt = doubt_about(instance, (_RECEIVED,))
     if doubt:
