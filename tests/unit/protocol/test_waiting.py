@@ -89,6 +89,12 @@ START = "Task_1 data"
         ("left", "signing", (START, "Task_2 signing", "-Task_2 signing", "Task_5 data"), "stopped"),
         ("reached", "signing", (START, "Task_2 signing", START), "waiting"),
         ("left", "signing", (START, "Task_2 signing", START, "Task_2 signing", "Task_3 feedback"), "done"),
+        (
+            "left",
+            "signing",
+            (START, "Task_2 signing", "-Task_2 signing", START, "Task_2 signing", "Task_3 feedback"),
+            "done",
+        ),
         ("left", "confirmation", (START, "Task_2 confirmation", "Task_3 confirmation"), "waiting"),
         ("left", "confirmation", (START, "Task_2 confirmation", "Task_3 confirmation", START), "stopped"),
     ],
