@@ -144,6 +144,23 @@ def test_a_dry_run_writes_nothing(installation: Installation, returns: Returns) 
     assert installation.writes() == writes
 
 
+def test_a_dry_backfill_is_made_real_by_reprocessing_what_it_completed(
+    installation: Installation, returns: Returns
+) -> None:
+    installation.enable(VAT)
+    term = TERMS.periods(LAST_YEAR - 2, LAST_YEAR - 2)[1]
+    returns.write(term.name)
+    filed, writes = len(installation.filings()), installation.writes()
+    installation.backfill(VAT, term.start, term.start, conf(returns, dry_run=True))
+    assert states_of(installation, [term]) == ["success"]
+    installation.backfill(VAT, term.start, term.start, conf(returns, dry_run=False))
+    assert installation.writes() == writes  # the dry run is there, and counts as done
+
+    installation.backfill(VAT, term.start, term.start, conf(returns, dry_run=False), reprocess_behavior="completed")
+    assert states_of(installation, [term]) == ["success"]
+    assert len(installation.filings()) == filed + 1
+
+
 def test_now_as_the_form_fills_it_in_is_no_filing(installation: Installation, returns: Returns) -> None:
     installation.enable(VAT)
     writes = installation.writes()
