@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow.sdk import TaskGroup
 
-from altinn.authorities.authority import CHOICE, PERSON, Authority, Step, load_authority
+from altinn.authorities.authority import CHOICE, MACHINE, PERSON, Authority, Step, load_authority
 from altinn.exceptions import AltinnConfigurationError
 from altinn.hooks.altinn_hook import AltinnHook
 from altinn.links.instance_link import INSTANCE_URL_KEY
@@ -72,7 +72,7 @@ def altinn_filing(
     external_ref: Any = None,
     feedback: Mapping[str, Any] | None = None,
     authority: str | Mapping[str, Any] | Authority | None = None,
-    machine_confirms: bool = False,
+    machine_confirms: bool | None = None,
     require_approval: bool | Mapping[str, Any] = False,
     receipts: str | None = None,
     wait: Mapping[str, Any] | None = None,
@@ -94,8 +94,9 @@ def altinn_filing(
     :param feedback: further arguments of the feedback sensor.
     :param authority: the report's authority, which knows its steps, its receipts and its verdict; see
         `load_authority`. With it the group ends in the task `accepted`: green means accepted.
-    :param machine_confirms: let the machine take a step that the report leaves to choice; by default a person does.
-        Refused for steps that only a person may take.
+    :param machine_confirms: whether the machine takes a step that the report leaves to choice, or a person; by default
+        what the report says (a VAT return's confirmation is the machine's, a tax return's a person's). True is refused
+        for steps that only a person may take.
     :param require_approval: put a person's approval before the first push; a mapping gives further arguments of
         `AltinnApprovalOperator` (assigned_users, response_timeout, filing …).
     :param receipts: folder where receipt bundles are kept; needed with an `authority`.
@@ -185,7 +186,7 @@ def altinn_filing(
     )
 
 
-def _chosen(report: Authority, machine_confirms: bool) -> list[Step]:
+def _chosen(report: Authority, machine_confirms: bool | None) -> list[Step]:
     """Settle who takes each step.
 
     :raises AltinnConfigurationError: the machine is to take a step that only a person may take.
@@ -195,8 +196,8 @@ def _chosen(report: Authority, machine_confirms: bool) -> list[Step]:
         refused = [step.task for step in steps if step.by == PERSON]
         why = f"only a person may leave {', '.join(refused)}" if refused else "it has no step that is left to choice"
         raise AltinnConfigurationError(f"machine_confirms=True does not fit the report of {report.name}: {why}")
-    by = "machine" if machine_confirms else PERSON
-    return [Step(step.task, step.action, by) if step.by == CHOICE else step for step in steps]
+    named = {None: "", True: MACHINE, False: PERSON}[machine_confirms]
+    return [replace(step, by=named or step.default_by) if step.by == CHOICE else step for step in steps]
 
 
 def _approval(

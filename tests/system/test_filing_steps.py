@@ -43,10 +43,21 @@ def test_where_nothing_is_left_to_choice_the_choice_is_refused() -> None:
         filing(settled("machine"), machine_confirms=True)
 
 
-@pytest.mark.parametrize("authority", ["skatteetaten_tax", settled("choice")])
-def test_a_choice_is_a_person_s_unless_said_otherwise(authority: Any) -> None:
-    by_a_person, by_the_machine = filing(authority), filing(authority, machine_confirms=True)
+@pytest.mark.parametrize(
+    ("authority", "default"),
+    [
+        ("skatteetaten_tax", "person"),
+        (settled("choice"), "person"),
+        ("skatteetaten_vat", "machine"),
+        ({"accepted_when": "ended"}, "machine"),
+    ],
+)
+def test_a_choice_is_the_filing_s_and_else_the_report_s(authority: Any, default: str) -> None:
+    by_a_person, by_the_machine = filing(authority, machine_confirms=False), filing(authority, machine_confirms=True)
     assert [task.from_task for task in by_a_person.pushes] == ["data"]
     assert [task.from_task for task in by_a_person.signatures] == ["confirmation"]
     assert [task.from_task for task in by_the_machine.pushes] == ["data", "confirmation"]
     assert by_the_machine.signatures == ()
+    unsaid = filing(authority)
+    assert len(unsaid.pushes) == {"person": 1, "machine": 2}[default]
+    assert len(unsaid.signatures) == {"person": 1, "machine": 0}[default]

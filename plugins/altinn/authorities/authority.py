@@ -27,12 +27,14 @@ class Step:
     :param task: the task's element id or type.
     :param action: the action that leaves it; empty for the one that belongs to the task's type.
     :param by: "machine" (the login that files, whatever `machine_confirms` says), "person" (nobody else is let), or
-        "choice" (a person, unless the filing says `machine_confirms=True`).
+        "choice" (what the filing's `machine_confirms` says).
+    :param default_by: who takes a step that is left to choice where the filing does not say.
     """
 
     task: str
     action: str = ""
     by: str = MACHINE
+    default_by: str = PERSON
 
 
 class Authority:
@@ -46,7 +48,7 @@ class Authority:
 
     name = ""
     app_ids: Mapping[str, str] = {}
-    steps: tuple[Step, ...] = (Step("data"), Step("confirmation"))
+    steps: tuple[Step, ...] = (Step("data"), Step("confirmation", by=CHOICE, default_by=MACHINE))
     receipt_types: tuple[str, ...] = ()
     period_types: tuple[str, ...] = ()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from altinn.authorities.authority import Authority, Step
+from altinn.authorities.authority import CHOICE, MACHINE, Authority, Step
 from altinn.authorities.vat_envelope import Envelope, EnvelopeFile, build_envelope, read_envelope
 from altinn.authorities.vat_feedback import (
     PaymentInformation,
@@ -157,7 +157,7 @@ class VatReturns(Authority):
 
     name = "Skatteetaten"
     app_ids = APP_IDS
-    steps = (Step("data", "write"), Step("confirmation", "confirm"))
+    steps = (Step("data", "write"), Step("confirmation", "confirm", CHOICE, MACHINE))
     receipt_types = RECEIPT_TYPES
     period_types = (RETURN, ENVELOPE)
 
