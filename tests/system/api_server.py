@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from scripts.airflow_settings import airflow_environment, base_environment
+from scripts.airflow_settings import airflow_environment, base_environment, write_local_settings
 from scripts.components import Component, exit_code, start, stop
 from scripts.local_secrets import local_secrets
 from scripts.rest import wait_until
@@ -77,6 +77,7 @@ def api_server(folder: Path) -> Iterator[ApiServer]:
         (folder / name).mkdir(mode=0o700)
     (port,) = free_ports(1)
     environment = _environment(folder, port)
+    write_local_settings(folder / "airflow")
     server = ApiServer(f"http://127.0.0.1:{port}", folder / "airflow", folder / "api-server.log", environment)
     started: list[Component] = []
     try:
