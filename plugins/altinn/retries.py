@@ -28,6 +28,7 @@ from altinn.exceptions import (
     AltinnUnknownOutcomeError,
     AltinnValidationError,
 )
+from altinn.protocol.waiting import WAITING, Progress
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -91,17 +92,18 @@ def is_worth_a_retry(error: AltinnError) -> bool:
     return not isinstance(error, _NEVER)
 
 
-NEEDS_LOGIN = (AltinnLoginNeededError, AltinnLoginEndedError)
+_NEEDS_LOGIN = (AltinnLoginNeededError, AltinnLoginEndedError)
 """Errors that a person mends by logging in."""
 
 
 def is_worth_waiting(error: AltinnError) -> bool:
     """Tell whether a wait goes on in spite of the error: time may mend it, or a person who logs in again."""
-    return isinstance(error, NEEDS_LOGIN) or is_worth_a_retry(error)
+    return isinstance(error, _NEEDS_LOGIN) or is_worth_a_retry(error)
 
 
-def why_waiting(error: AltinnError) -> str:
-    """Return what a wait says of such an error in its log."""
-    if isinstance(error, NEEDS_LOGIN):
-        return f"nobody is logged in any more, so nothing can be seen until a person logs in again: {error}"
-    return f"Altinn did not answer ({type(error).__name__})"
+def waiting_despite(error: AltinnError) -> Progress:
+    """Return how far a wait has come that goes on in spite of such an error, as its log tells it."""
+    if isinstance(error, _NEEDS_LOGIN):
+        text = f"nobody is logged in any more, so nothing can be seen until a person logs in again: {error}"
+        return Progress(WAITING, text, warn=True)
+    return Progress(WAITING, f"Altinn did not answer ({type(error).__name__})")

@@ -43,6 +43,12 @@ def test_the_instance_carries_the_key_and_the_link(run_task: RunTask, connection
     assert made.xcoms["altinn_instance_url"].endswith(made.result)
 
 
+def test_the_app_is_asked_for_its_metadata_once(run_task: RunTask, connection: str, look: Look, form: str) -> None:
+    made = _create(run_task, documents=[{"data_type": "model", "path": form}])
+    assert made.state == "success", made.error
+    assert len(look.requests("GET", "/applicationmetadata$")) == 1
+
+
 def test_a_retry_after_success_adopts(run_task: RunTask, connection: str, look: Look) -> None:
     first, again = _create(run_task), _create(run_task)
     assert again.result == first.result

@@ -152,7 +152,7 @@ def _judged(instance: Instance, validation: ValidationResult | None) -> Outcome:
 class VatReturns(Authority):
     """The VAT return. Each step is a machine's, with the login of a person who holds a signing role.
 
-    Where a person is to confirm in Altinn instead, derive a class whose confirmation is `by` a person.
+    Where a person is to confirm in Altinn instead, the filing says `machine_confirms=False`.
     """
 
     name = "Skatteetaten"

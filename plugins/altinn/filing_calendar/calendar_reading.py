@@ -24,7 +24,16 @@ from altinn.periods import Period
 from altinn.protocol import outcome
 from altinn.protocol.app_api import App
 from altinn.protocol.feedback import with_feedback
-from altinn.protocol.filing_key import HASH_STAMP, STAMP_NAMES, STAMP_VERSION, FilingKey, is_delivered
+from altinn.protocol.filing_key import (
+    HASH_STAMP,
+    KIND_STAMP,
+    PERIOD_STAMP,
+    STAMP_VERSION,
+    VERSION_STAMP,
+    FilingKey,
+    correction_of,
+    is_delivered,
+)
 from altinn.protocol.identifiers import InstanceOwner
 from altinn.protocol.instance_search import InstanceSearch
 from altinn.protocol.model import Instance
@@ -81,7 +90,7 @@ class CompanyCalendar:
         others: dict[str, list[Instance]] = {}
         for instance in instances:
             if is_own(instance):
-                ours.setdefault(instance.stamps.get(STAMP_NAMES[1], ""), []).append(instance)
+                ours.setdefault(instance.stamps.get(PERIOD_STAMP, ""), []).append(instance)
             elif is_delivered(instance):
                 name = yield from self.period_of(instance)
                 others.setdefault(name or "", []).append(instance)
@@ -180,14 +189,13 @@ def unreadable_rows(
 
 def is_own(instance: Instance) -> bool:
     """Whether the instance carries this provider's stamp."""
-    return instance.stamps.get(STAMP_NAMES[0]) == STAMP_VERSION
+    return instance.stamps.get(VERSION_STAMP) == STAMP_VERSION
 
 
 def _kind(instance: Instance) -> str:
-    return instance.stamps.get(STAMP_NAMES[2], "") if is_own(instance) else ""
+    return instance.stamps.get(KIND_STAMP, "") if is_own(instance) else ""
 
 
 def _correction(instance: Instance) -> int:
     """Return the correction's number; 0 for the main filing."""
-    number = _kind(instance).removeprefix("correction-")
-    return int(number) if number.isdigit() else 0
+    return correction_of(_kind(instance))

@@ -16,6 +16,7 @@ from altinn.operators.altinn_operator import AltinnInstanceOperator
 from altinn.operators.earlier_bundle import receipts_in, whole_bundle
 from altinn.operators.receipt_bundle import ReceiptBundle
 from altinn.protocol.feedback import with_feedback
+from altinn.protocol.filing_key import KIND_STAMP, PERIOD_STAMP, correction_of
 from altinn.protocol.outcome import ACCEPTED, REJECTED, Outcome
 from altinn.protocol.verdict_documents import VerdictDocuments
 from altinn.runs import FILE_MISSING, RunRules
@@ -171,8 +172,10 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
     ) -> tuple[Bundle, Outcome, VerdictDocuments]:
         """Return the bundle of the instance as it is now, its verdict, and what that was read from."""
         before = whole_bundle(bundle.folder)
-        fresh = before is None or before.manifest.get("last_changed") != instance.last_changed
-        files = bundle.fetch(authority, instance) if fresh or before is None else receipts_in(before, bundle.folder)
+        if before is not None and before.manifest.get("last_changed") == instance.last_changed:
+            files = receipts_in(before, bundle.folder)
+        else:
+            files = bundle.fetch(authority, instance)
         contents = VerdictDocuments(instance.id)
         for file in files:
             contents.add(str(file["data_type"]), str(file["file_name"]), _content(file))
@@ -198,7 +201,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         return self.hook.run(with_feedback(session, self.hook.app(self.app), instance, authority.awaited()))
 
     def _period(self, instance: Instance) -> str:
-        return str(self.period or instance.stamps.get("filingperiod", ""))
+        return str(self.period or instance.stamps.get(PERIOD_STAMP, ""))
 
     def _receipt(
         self,
@@ -210,8 +213,8 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
     ) -> dict[str, Any]:
         with opened(folder / "documents.json", "rb") as stream:
             sent = json.loads(stream.read())["sent"]
-        correction = _correction_number(instance)
-        kind = instance.stamps.get("filingkind", "")
+        kind = instance.stamps.get(KIND_STAMP, "")
+        correction = correction_of(kind)
         receipt = {
             "instance_id": str(instance.id),
             "app": self.app,
@@ -256,11 +259,6 @@ def _marker(folder: ObjectStoragePath) -> ObjectStoragePath:
     """Return where it is noted, beside the bundle, that its acceptance was announced."""
     marker: ObjectStoragePath = folder.parent / f"{folder.name}.announced"
     return marker
-
-
-def _correction_number(instance: Instance) -> int:
-    number = instance.stamps.get("filingkind", "").removeprefix("correction-")
-    return int(number) if number.isascii() and number.isdigit() else 0
 
 
 def _content(file: Mapping[str, Any]) -> bytes:

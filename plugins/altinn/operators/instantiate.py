@@ -26,7 +26,14 @@ from altinn.protocol.app_api import Part
 from altinn.protocol.changed_filing import ChangedFiling
 from altinn.protocol.filed_document import form_types
 from altinn.protocol.filing import Filed, Filing
-from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is_delivered, refuse_taken_stamps
+from altinn.protocol.filing_key import (
+    APPROVAL_STAMP,
+    HASH_STAMP,
+    KIND_STAMP,
+    FilingKey,
+    is_delivered,
+    refuse_taken_stamps,
+)
 from altinn.protocol.identifiers import AppId, InstanceOwner
 from altinn.protocol.meant_documents import MeantDocuments
 from altinn.protocol.model import Instance
@@ -168,7 +175,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
             ti.xcom_push("altinn_adopted", not filed.created)
             ti.xcom_push("altinn_delivered", is_delivered(filed.instance))
             ti.xcom_push(COMPANY_KEY, filed.instance.organisation_number)
-            ti.xcom_push(FILED_KIND_KEY, filed.instance.stamps.get("filingkind", ""))
+            ti.xcom_push(FILED_KIND_KEY, filed.instance.stamps.get(KIND_STAMP, ""))
             approval = filed.instance.stamps.get(APPROVAL_STAMP)
             if approval:
                 ti.xcom_push("altinn_approval", approval)
@@ -179,17 +186,21 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
     def _look(self, context: Context, rules: RunRules, owner: InstanceOwner, meant: MeantDocuments) -> Any:
         """Write nothing, and return the id of what has been delivered."""
         self._check_choices()
-        self._check_documents(owner, meant)
-        filed = LookingRun(self, context, self._key(owner), meant, self.on_foreign).require_filed(rules)
+        metadata = self._checked_metadata(owner, meant)
+        looking = LookingRun(self, metadata, context, self._key(owner), meant, self.on_foreign)
+        filed = looking.require_filed(rules)
         ti = context["ti"]
         ti.xcom_push("altinn_adopted", True)
         ti.xcom_push("altinn_delivered", True)
         return filed.id
 
-    def _check_documents(self, owner: InstanceOwner, meant: MeantDocuments) -> None:
-        whole, kind = bool(meant.documents), owner_kind(owner)
+    def _checked_metadata(self, owner: InstanceOwner, meant: MeantDocuments) -> Mapping[str, Any]:
+        """Read what the app says of itself, once, and refuse the stamps and documents that it would not take."""
         metadata = self.hook.metadata(self.app)
+        refuse_taken_stamps(AppId.parse(self.app), metadata)
+        whole, kind = bool(meant.documents), owner_kind(owner)
         check_documents(self.app, metadata, meant.documents, whole=whole, report=self.report, owner=kind)
+        return metadata
 
     def _key(self, owner: InstanceOwner) -> FilingKey:
         number = whole_number(self.correction_number, "correction_number")
@@ -197,9 +208,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
 
     def _file(self, context: Context, living: LivingTry, owner: InstanceOwner, meant: MeantDocuments) -> Filed:
         self._check_choices()
-        metadata = self.hook.metadata(self.app)
-        refuse_taken_stamps(AppId.parse(self.app), metadata)
-        self._check_documents(owner, meant)
+        metadata = self._checked_metadata(owner, meant)
         key = self._key(owner)
         changed = ChangedFiling(
             self.hook.session,

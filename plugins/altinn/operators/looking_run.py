@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,13 @@ class LookingRun:
     """Looks for what is filed under a key; sends nothing that writes.
 
     :param operator: whose connection, app and log are used.
+    :param metadata: the app's `applicationmetadata`.
     :param meant: the documents that a run would file.
     :param on_foreign: as in AltinnInstantiateOperator.
     """
 
     operator: AltinnOperator
+    metadata: Mapping[str, Any]
     context: Context
     key: FilingKey
     meant: MeantDocuments
@@ -52,7 +55,7 @@ class LookingRun:
 
     def _found(self) -> Filed | None:
         hook, app_id = self.operator.hook, self.operator.app
-        refuse_taken_stamps(self.key.app_id, hook.metadata(app_id))
+        refuse_taken_stamps(self.key.app_id, self.metadata)
         app = hook.app(app_id)
         filing = Filing(
             session=hook.session,
@@ -109,12 +112,8 @@ class LookingRun:
         return instance
 
     def _differs(self, found: Filed) -> bool:
-        if not self.meant.differ_from_stamp(found.instance):
-            return False
-        hook, app_id = self.operator.hook, self.operator.app
-        forms = form_types(hook.metadata(app_id))
+        hook, forms = self.operator.hook, form_types(self.metadata)
+        app = hook.app(self.operator.app)
         return hook.run(
-            self.meant.differ_from_delivered(
-                found.instance, hook.session, hook.app(app_id), forms, self.operator.report
-            )
+            self.meant.differ_from_delivered(found.instance, hook.session, app, forms, self.operator.report)
         )

@@ -99,7 +99,8 @@ class AltinnPlanFilingOperator(AltinnOperator):
         if rules.looks_only:
             documents = documents_of(self.documents) if self.documents else []
             meant = meant_documents(self.content_sha256, documents, tuple(self.allow_changes))
-            LookingRun(self, context, key, meant, self.on_foreign).require_filed(rules)
+            metadata = self.hook.metadata(self.app)
+            LookingRun(self, metadata, context, key, meant, self.on_foreign).require_filed(rules)
         return {"period": key.period, "kind": self.kind, "correction_number": key.correction}
 
     def _key(self, period: str) -> FilingKey:

@@ -23,6 +23,8 @@ from altinn.exceptions import AltinnForbiddenError, AltinnInputError, AltinnNotF
 from altinn.operators.approval_check import flat_documents
 from altinn.operators.download_data import fetch_element, free_name
 from altinn.operators.earlier_bundle import contents_of, make_room, receipts_in, recorded
+from altinn.protocol.filing_key import KIND_STAMP
+from altinn.protocol.model import events_from_json
 from altinn.protocol.outcome import Outcome, who_confirmed
 from altinn.protocol.readback import sha256_of
 from altinn.protocol.wire import Call
@@ -106,10 +108,9 @@ class ReceiptBundle:
         :param files: the receipts, as `fetch` or `receipts_in` returned them.
         :raises AltinnInputError: the bundle would not pass `altinn verify-receipt`, because somebody has added to it.
         """
-        events = self.hook.run(self.hook.session.perform(self.hook.storage.events(instance.id)))
-        confirmation = who_confirmed(events)
+        raw_events = self.hook.run(self.hook.session.perform(_raw(self.hook.storage.events(instance.id))))
+        confirmation = who_confirmed(events_from_json(raw_events))
         kept, history = self._kept_documents(instance), self._raw_history(instance.id)
-        raw_events = self._raw_events(instance.id)
         sent, issues = list(flat_documents(documents)), list(validation or ())
         earlier = recorded(self.folder, "documents.json", "sent")
         if earlier and not _has_written(sent):
@@ -133,7 +134,7 @@ class ReceiptBundle:
             "environment": self.hook.settings.environment.name,
             "organisation_number": instance.organisation_number,
             "period": period,
-            "kind": instance.stamps.get("filingkind", ""),
+            "kind": instance.stamps.get(KIND_STAMP, ""),
             "outcome": outcome.state,
             "reason": self._shown(outcome.reason),
             "codes": self._shown(list(outcome.codes)),
@@ -197,9 +198,6 @@ class ReceiptBundle:
         except (AltinnForbiddenError, AltinnNotFoundError) as exc:
             # A role that may not read the app after the end still sees the events in Storage.
             return {"processHistory": [], "not_readable": f"{type(exc).__name__}: see events.json"}
-
-    def _raw_events(self, instance_id: InstanceId) -> Any:
-        return self.hook.run(self.hook.session.perform(_raw(self.hook.storage.events(instance_id))))
 
 
 def _raw(call: Call[Any]) -> Call[Any]:

@@ -28,8 +28,10 @@ from altinn.protocol.creation import CREATION_LIMIT, Creation
 from altinn.protocol.filing_key import (
     APPROVAL_STAMP,
     HASH_STAMP,
+    PERIOD_STAMP,
     STAMP_NAMES,
     STAMP_VERSION,
+    VERSION_STAMP,
     FilingKey,
     choose,
     drafts_of,
@@ -274,11 +276,11 @@ class Filing:
         """Stop at instances of this period without our stamp, or with a stamp of a version that is not known here."""
         if self.on_foreign == "ignore":
             return
-        others = [i for i in instances if i.stamps.get(STAMP_NAMES[0]) != STAMP_VERSION]
+        others = [i for i in instances if i.stamps.get(VERSION_STAMP) != STAMP_VERSION]
         foreign, unread = [], 0
         for instance in (i for i in others if is_delivered(i) or not i.is_soft_deleted):
-            if STAMP_NAMES[0] in instance.stamps:
-                period = instance.stamps.get(STAMP_NAMES[1])
+            if VERSION_STAMP in instance.stamps:
+                period = instance.stamps.get(PERIOD_STAMP)
             elif self.period_of is not None:
                 period = yield from self.period_of(instance)
             else:

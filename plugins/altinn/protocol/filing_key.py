@@ -17,7 +17,8 @@ from altinn.protocol.model import Instance
 from altinn.protocol.timestamps import time_key
 
 STAMP_VERSION = "1"
-STAMP_NAMES = ("filingversion", "filingperiod", "filingkind")
+VERSION_STAMP, PERIOD_STAMP, KIND_STAMP = "filingversion", "filingperiod", "filingkind"
+STAMP_NAMES = (VERSION_STAMP, PERIOD_STAMP, KIND_STAMP)
 HASH_STAMP = "filingsha256"
 APPROVAL_STAMP = "filingapproval"
 """Hint on a draft that a person must approve: whoever adopts the draft inherits that."""
@@ -70,10 +71,9 @@ class FilingKey:
     def stamped_on(cls, instance: Instance) -> FilingKey | None:
         """Read the key that an instance carries; None when it carries none of this version."""
         stamps = instance.stamps
-        number = stamps.get(STAMP_NAMES[2], "").removeprefix("correction-")
-        correction = int(number) if number.isdigit() else 0
         owner = InstanceOwner(party_id=instance.id.party)
-        key = cls(AppId.parse(instance.app_id), owner, stamps.get(STAMP_NAMES[1], ""), correction)
+        correction = correction_of(stamps.get(KIND_STAMP, ""))
+        key = cls(AppId.parse(instance.app_id), owner, stamps.get(PERIOD_STAMP, ""), correction)
         return key if key.is_on(instance) else None
 
     def as_json(self) -> dict[str, str]:
@@ -98,6 +98,12 @@ class FilingKey:
 
     def __str__(self) -> str:
         return f"{self.app_id}, {self.owner.label}, {self.period}, {self.kind}"
+
+
+def correction_of(kind: str) -> int:
+    """Return a correction's number from the kind as it is stamped; 0 for the main filing, and for anything else."""
+    number = kind.removeprefix("correction-")
+    return int(number) if number.isascii() and number.isdigit() else 0
 
 
 def refuse_taken_stamps(app_id: AppId, metadata: Mapping[str, Any]) -> None:

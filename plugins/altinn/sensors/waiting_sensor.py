@@ -22,16 +22,15 @@ from altinn.hooks.altinn_hook import AltinnHook
 from altinn.links.instance_link import AltinnInstanceLink, show_instance
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.wait_look import look
-from altinn.protocol.waiting import DONE, STOPPED, WAITING, Progress, WaitFor
+from altinn.protocol.waiting import DONE, STOPPED, Progress, WaitFor
 from altinn.retries import (
     BACKOFF,
     LONGEST_RETRY_DELAY,
-    NEEDS_LOGIN,
     RETRIES,
     RETRY_DELAY,
     RETRY_POLICY,
     is_worth_waiting,
-    why_waiting,
+    waiting_despite,
 )
 from altinn.text_templates import TextTemplates
 from altinn.triggers.instance_trigger import AltinnInstanceTrigger
@@ -178,7 +177,7 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
                 raise
             if isinstance(exc, AltinnNotFoundError):
                 raise
-            return Progress(WAITING, why_waiting(exc), warn=isinstance(exc, NEEDS_LOGIN))
+            return waiting_despite(exc)
 
     def execute_complete(self, context: Context, event: Mapping[str, Any] | None = None) -> None:
         """Read the trigger's event.

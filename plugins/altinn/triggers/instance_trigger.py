@@ -16,8 +16,8 @@ from altinn.hooks.altinn_hook import app_of
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.session import RepeatRules, Session
 from altinn.protocol.wait_look import look
-from altinn.protocol.waiting import DONE, STOPPED, WAITING, Progress, WaitFor
-from altinn.retries import NEEDS_LOGIN, is_worth_waiting, why_waiting
+from altinn.protocol.waiting import DONE, STOPPED, Progress, WaitFor
+from altinn.retries import is_worth_waiting, waiting_despite
 from altinn.triggers.shared_session import kept_open, shared_session
 
 _GROWTH = 3.0
@@ -152,8 +152,7 @@ class AltinnInstanceTrigger(BaseTrigger):
             if not is_worth_waiting(exc):
                 raise
             asked = exc.retry_after if isinstance(exc, AltinnHttpError) else None
-            warn = isinstance(exc, NEEDS_LOGIN)
-            return Progress(WAITING, why_waiting(exc), warn=warn), min(asked or 0.0, _LONGEST_ASKED)
+            return waiting_despite(exc), min(asked or 0.0, _LONGEST_ASKED)
         self._name_checked = True
         return progress, 0.0
 
