@@ -18,8 +18,19 @@ from scripts.demo_identity import DemoIdentity, connections, demo_identity, regi
 from scripts.run_folder import RunFolder
 from tests.crash.crash_cells import Cell
 from tests.crash.filing_chain import Chain
-from tests.crash.filing_steps import VENDOR_CONNECTION, Files, Step, deleting_steps, plain_steps, steps_of
+from tests.crash.filing_steps import (
+    APP,
+    COMPANY,
+    PERIOD,
+    VENDOR_CONNECTION,
+    Files,
+    Step,
+    deleting_steps,
+    plain_steps,
+    steps_of,
+)
 from tests.crash.task_process import Crash
+from tests.system.conftest import SOPHIE
 
 ONCE, CLEAR, DOUBLED, LOST = "filed once", "clear error", "doubled", "lost"
 FIRST, SECOND = 0, 1
@@ -110,7 +121,7 @@ class Bench:
         if cell is not None:
             self._order([cell.rights])
         if cell is not None and cell.operator == "find":
-            made = {"app": "ttd/basic", "organisation_number": "897069650", "prefill": {"property2": "2026-T5"}}
+            made = {"app": APP, "organisation_number": COMPANY, "prefill": {"property2": PERIOD}}
             self._post("/_emulator/instances", made)
         if cell is not None and cell.operator == "ask":
             self._connect_vendor(chain)
@@ -170,11 +181,11 @@ class Bench:
     def _delete_drafts(self) -> None:
         """Do what the errors of a draft that nobody can go on with ask for."""
         token = {"Authorization": f"Bearer {self._token()}"}
-        query = {"appId": "ttd/basic", "instanceOwner.partyId": "501337"}
+        query = {"appId": APP, "instanceOwner.partyId": SOPHIE["test_party_id"]}
         address = f"{self.base_url}/storage/api/v1/instances"
         found = requests.get(address, params=query, headers=token, timeout=20).json()["instances"]
         for instance in found:
-            path = f"/ttd/basic/instances/{instance['id']}?hard=false"
+            path = f"/{APP}/instances/{instance['id']}?hard=false"
             requests.delete(self.base_url + path, headers=token, timeout=20).raise_for_status()
 
     def _counted(
@@ -184,27 +195,25 @@ class Bench:
 
         :param changed_after: how many filings there were when the documents changed.
         """
-        filings = {json.dumps(f["dataValues"], sort_keys=True): f for f in self._filings()}
+        filings = self._filings()
         wanted = 2 if cell.story == "correct" else 1
-        all_of_them = self._filings()
-        if len(all_of_them) > wanted or (wanted == 2 and len(filings) < len(all_of_them)):
-            return Verdict(cell, DOUBLED, f"{[f['instance'] for f in all_of_them]} {errors}")
-        if len(all_of_them) < wanted:
-            return Verdict(cell, LOST, f"green={green}, {len(all_of_them)} of {wanted} filed: {errors}")
-        contents = [_content(filing) for filing in all_of_them]
+        keys = {json.dumps(filing["dataValues"], sort_keys=True) for filing in filings}
+        if len(filings) > wanted or len(keys) < len(filings):
+            return Verdict(cell, DOUBLED, f"{[filing['instance'] for filing in filings]} {errors}")
+        if len(filings) < wanted:
+            return Verdict(cell, LOST, f"green={green}, {len(filings)} of {wanted} filed: {errors}")
+        contents, versions, stays_red = [_content(filing) for filing in filings], [FIRST], False
         if cell.story == "correct":
-            expected, is_red = [self.meant[FIRST], self.meant[SECOND]], False
+            versions = [FIRST, SECOND]
         elif cell.story == "change":
             # What had been delivered before the change stays; then the run with the other documents has to be red.
-            was_delivered = contents == [self.meant[FIRST]]
-            expected, is_red = [self.meant[FIRST if was_delivered else SECOND]], was_delivered
-            if was_delivered and changed_after == 0:
+            stays_red = contents == [self.meant[FIRST]]
+            versions = [FIRST if stays_red else SECOND]
+            if stays_red and changed_after == 0:
                 return Verdict(cell, LOST, f"the first documents were filed although they had been changed: {errors}")
-        else:
-            expected, is_red = [self.meant[FIRST]], False
-        if contents != expected:
+        if contents != [self.meant[version] for version in versions]:
             return Verdict(cell, LOST, f"filed with other content: {contents} {errors}")
-        if green is is_red and cell.inside:
+        if green is stays_red and cell.inside:
             return Verdict(cell, LOST, f"filed, and the run is {'green' if green else 'red'}: {errors}")
         proof = self._proof(cell, files)
         return Verdict(cell, LOST if proof else ONCE, f"{proof} {errors}".strip())

@@ -40,7 +40,10 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
 
 class MemorySupervisor:
-    """Answers a task's requests: connections, XComs, the task's state store."""
+    """Answers a task's requests: connections, XComs, the task's state store.
+
+    :ivar told: every message so far.
+    """
 
     def __init__(self) -> None:
         self.connections: dict[str, dict[str, Any]] = {}
@@ -50,11 +53,17 @@ class MemorySupervisor:
         self.task_states: dict[str, dict[str, str | None]] = {}
         self.state = "running"
         self.masked: list[str] = []
+        self.told: list[Any] = []
+
+    def told_of(self, name: str) -> list[Any]:
+        """Return the messages of one class, by its name."""
+        return [message for message in self.told if type(message).__name__ == name]
 
     async def asend(self, msg: Any) -> Any:
         return self.send(msg)
 
     def send(self, msg: Any) -> Any:
+        self.told.append(msg)
         handler = getattr(self, f"_{type(msg).__name__}", None)
         return handler(msg) if handler else None
 

@@ -24,21 +24,11 @@ ANNA = {"id": "anna", "name": "anna"}
 YES = {"chosen_options": ["Approve"], "responded_by_user": ANNA, "content_sha256": approved_sha256([FORM])}
 
 
-def test_the_person_sees_what_will_be_filed(
-    run_task: RunTask, supervisor: MemorySupervisor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[Any] = []
-    original = supervisor.send
-
-    def send(msg: Any) -> Any:
-        told.append(msg)
-        return original(msg)
-
-    monkeypatch.setattr(supervisor, "send", send)
+def test_the_person_sees_what_will_be_filed(run_task: RunTask, supervisor: MemorySupervisor) -> None:
     filing = {"Period": "2026-T5", "Company": "314 | <b>x</b>"}
     waiting = run_task(AltinnApprovalOperator(task_id="approve", documents=[[FORM]], filing=filing))
     assert waiting.state == "awaiting_input"
-    (detail,) = [m for m in told if type(m).__name__ == "CreateHITLDetailPayload"]
+    (detail,) = supervisor.told_of("CreateHITLDetailPayload")
     assert "| model | form.xml | 10 | `" + "a" * 64 + "` |" in detail.body
     assert approved_sha256([FORM]) in detail.body
     assert "**Period**: 2026-T5" in detail.body

@@ -138,23 +138,15 @@ def test_a_verifying_backfill_asks_nobody(run_task: RunTask) -> None:
 
 
 def test_the_approver_sees_whose_filing_it_is_and_where_it_lies(
-    run_task: RunTask, connection: str, supervisor: MemorySupervisor, form: str, monkeypatch: pytest.MonkeyPatch
+    run_task: RunTask, connection: str, supervisor: MemorySupervisor, form: str
 ) -> None:
     tasks = judged(documents=[{"data_type": "model", "path": form}])
     assert tasks.approval is not None
     made = run_task(tasks.instantiate)
     supervisor.xcoms["filing.instantiate", "altinn_company"] = "950474084"  # LocalTest's person files for herself
     run_task(tasks.upload)
-    told: list[Any] = []
-    original = supervisor.send
-
-    def send(msg: Any) -> Any:
-        told.append(msg)
-        return original(msg)
-
-    monkeypatch.setattr(supervisor, "send", send)
     assert run_task(tasks.approval).state == "awaiting_input"
-    (detail,) = [m for m in told if type(m).__name__ == "CreateHITLDetailPayload"]
+    (detail,) = supervisor.told_of("CreateHITLDetailPayload")
     for line in ("**App**: ttd/basic", "**Company**: 950474084", "**Period**: 2026-T5", "**Filing**: main"):
         assert line in detail.body
     assert f"/ttd/basic/#/instance/{made.result}" in detail.body

@@ -304,20 +304,12 @@ def test_what_passes_is_waited_out(pushed: Pushed, proxied: str, proxy: AltinnPr
 
 
 def test_fifty_waits_share_one_login_and_one_session(
-    pushed: Pushed, connect: Connect, look: Look, supervisor: MemorySupervisor, monkeypatch: pytest.MonkeyPatch
+    pushed: Pushed, connect: Connect, look: Look, supervisor: MemorySupervisor
 ) -> None:
     conn_id = connect(look.base_url, conn_id="shared", **SOPHIE)
     arguments = pushed("ttd/basic", "data", "confirmation")
     logins = len(look.requests("GET", "GetTestUserToken"))
-    asked: list[str] = []
-    original = supervisor.send
-
-    def counted(message: Any) -> Any:
-        if type(message).__name__ == "GetConnection":
-            asked.append(message.conn_id)
-        return original(message)
-
-    monkeypatch.setattr(supervisor, "send", counted)
+    before = len(supervisor.told_of("GetConnection"))
 
     async def all_of_them() -> list[dict[str, Any]]:
         triggers = [trigger_for(arguments["instance_id"], conn_id) for _ in range(50)]
@@ -325,7 +317,7 @@ def test_fifty_waits_share_one_login_and_one_session(
 
     events = asyncio.run(all_of_them())
     assert {event["status"] for event in events} == {"done"}
-    assert asked == ["shared"]
+    assert [asked.conn_id for asked in supervisor.told_of("GetConnection")[before:]] == ["shared"]
     assert len(look.requests("GET", "GetTestUserToken")) - logins <= 1
 
 
