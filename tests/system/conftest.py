@@ -142,8 +142,14 @@ def task_instance(
     map_index: int,
     resume: dict[str, Any],
     of_run: dict[str, Any] | None = None,
+    max_tries: int | None = None,
 ) -> RuntimeTaskInstance:
-    """Make what the task runner is given by Airflow's server."""
+    """Make what the task runner is given by Airflow's server.
+
+    :param max_tries: by default the operator's retries; a clear makes them the tries so far and the retries.
+    """
+    if max_tries is None:
+        max_tries = operator.retries or 0
     dag_run = DagRun(
         dag_id=operator.dag_id,
         run_id=run_id,
@@ -161,8 +167,8 @@ def task_instance(
     ).model_copy(update=of_run or {})
     context = TIRunContext(
         dag_run=dag_run,
-        max_tries=operator.retries or 0,
-        should_retry=try_number <= (operator.retries or 0),
+        max_tries=max_tries,
+        should_retry=try_number <= max_tries,
         **resume,
     )
     instance = RuntimeTaskInstance.model_construct(
@@ -175,7 +181,7 @@ def task_instance(
         dag_version_id=uuid.uuid4(),
         task=operator,
         bundle_instance=None,
-        max_tries=operator.retries or 0,
+        max_tries=max_tries,
         start_date=NOW,
         _ti_context_from_server=context,
     )
@@ -205,13 +211,14 @@ def run_task(supervisor: MemorySupervisor) -> RunTask:
         of_run: dict[str, Any] | None = None,
         run_id: str = "manual",
         map_index: int = -1,
+        max_tries: int | None = None,
     ) -> Outcome:
         if not operator.has_dag():  # type: ignore[no-untyped-call]
             DAG("test", schedule=None, start_date=NOW, render_template_as_native_obj=True).add_task(operator)
         waited: list[float] = []
         resume: dict[str, Any] = {}
         while True:
-            instance = task_instance(operator, try_number, params, run_id, map_index, resume, of_run)
+            instance = task_instance(operator, try_number, params, run_id, map_index, resume, of_run, max_tries)
             log = structlog.get_logger("altinn.tests")
             rendered = instance.get_template_context()
             state, message, error = task_runner.run(instance, rendered, log)

@@ -130,6 +130,21 @@ def test_a_wait_without_a_login_ends(person: str, run_task: RunTask) -> None:
     assert (waiting.state, type(waiting.error).__name__) == ("failed", "AirflowSensorTimeout")
 
 
+def test_the_limit_is_kept_over_tries_and_a_clear_begins_anew(
+    person: str, run_task: RunTask, supervisor: MemorySupervisor
+) -> None:
+    task = sensor(person, timeout=5000)
+    first = trigger_of(run_task(task)).deadline
+    assert "altinn_login_deadline" in supervisor.kept_for_ever
+    assert trigger_of(run_task(task, try_number=2)).deadline == first
+    supervisor.store["altinn_login_deadline"]["deadline"] = time.time() - 1
+    assert type(run_task(task, try_number=3).error).__name__ == "AirflowSensorTimeout"
+    run_task(task)
+    supervisor.store["altinn_login_deadline"]["deadline"] = time.time() - 1
+    cleared = run_task(task, try_number=2, max_tries=1 + (task.retries or 0))
+    assert trigger_of(cleared).deadline > time.time() + 4000
+
+
 def test_a_broken_connection_is_not_waited_for(connect: Connect, altinn: Emulator, run_task: RunTask) -> None:
     connect(altinn.base_url, conn_id="broken", login="person", auth_mode="idporten", private_key="nonsense")
     trigger = trigger_of(run_task(sensor("broken")))

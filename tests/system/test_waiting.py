@@ -154,11 +154,26 @@ def test_the_deadline_is_kept_over_tries(run_task: RunTask, pushed: Pushed, supe
     assert "altinn_wait_deadline" not in supervisor.store
 
 
+def test_whoever_clears_a_wait_waits_anew(run_task: RunTask, pushed: Pushed, supervisor: MemorySupervisor) -> None:
+    """Marked as failed by a person, a waiting task runs nothing that could forget its deadline."""
+    arguments = pushed("ttd/basic-signing", "data")
+    sensor = AltinnSignatureSensor(task_id="sign", timeout=5000, retries=2, **arguments)
+    assert run_task(sensor).state == "deferred"
+    old = {**supervisor.store["altinn_wait_deadline"], "deadline": time.time() - 1}
+    supervisor.store["altinn_wait_deadline"] = old
+    cleared = run_task(sensor, try_number=2, max_tries=3)
+    assert cleared.state == "deferred", cleared.error
+    assert cleared.message.trigger_kwargs["deadline"] > time.time() + 4000
+    anew = supervisor.store["altinn_wait_deadline"]
+    assert run_task(sensor, try_number=3, max_tries=3).state == "deferred"
+    assert supervisor.store["altinn_wait_deadline"] == anew
+
+
 def test_another_instance_has_a_deadline_of_its_own(
     run_task: RunTask, pushed: Pushed, supervisor: MemorySupervisor
 ) -> None:
     arguments = pushed("ttd/basic-signing", "data")
-    old = {"instance_id": "501337/00000000-0000-4000-8000-000000000000", "deadline": time.time() - 1}
+    old = {"about": "501337/00000000-0000-4000-8000-000000000000", "deadline": time.time() - 1, "max_tries": 9}
     supervisor.store["altinn_wait_deadline"] = old
     sensor = AltinnSignatureSensor(task_id="sign", timeout=5000, **arguments)
     assert run_task(sensor).state == "deferred"
@@ -190,7 +205,7 @@ def test_a_wait_that_is_over_leaves_no_deadline(
 )
 def test_what_the_trigger_says_decides(event: dict[str, str] | None, error: type[Exception] | None) -> None:
     sensor = AltinnSignatureSensor(task_id="sign", app="ttd/basic-signing", instance_id="1/2")
-    store: dict[str, Any] = {"altinn_wait_deadline": 1}
+    store: dict[str, Any] = {"altinn_wait_deadline": {}}
     context: Any = {"task_state_store": type("Store", (), {"delete": staticmethod(lambda key: store.pop(key))})}
     with pytest.raises(error) if error else nullcontext():
         sensor.execute_complete(context, event)

@@ -17,6 +17,7 @@ from altinn.hooks.altinn_hook import AltinnHook
 from altinn.installation import login_page_address
 from altinn.links.login_link import LOGIN_URL_KEY, AltinnLoginLink
 from altinn.retries import BACKOFF, LONGEST_RETRY_DELAY, RETRIES, RETRY_DELAY, RETRY_POLICY
+from altinn.sensors.kept_deadline import KeptDeadline
 from altinn.triggers.login_trigger import AltinnLoginTrigger
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class AltinnLoginSensor(BaseSensorOperator):
         is the text.
     :param min_validity: seconds for which the login's token must still be valid.
     :param poll_interval: seconds between two looks.
-    :param timeout: seconds in all, kept over restarts and retries.
+    :param timeout: seconds in all, kept over restarts and retries; whoever clears the task waits anew.
     :param deferrable: wait in the triggerer instead of a worker.
     :return: nothing.
     :raises AirflowSensorTimeout: nobody has logged in in time.
@@ -184,19 +185,15 @@ class AltinnLoginSensor(BaseSensorOperator):
             self.on_reminder({**context, "altinn_reminder": text})
 
     def _wait_ends(self, context: Context) -> float:
-        """Keep the first try's limit, so that retries do not prolong the wait."""
-        store = context["task_state_store"]
-        kept = store.get(WAIT_KEY)
-        if isinstance(kept, int | float):
-            return float(kept)
-        seconds = self.timeout.total_seconds() if isinstance(self.timeout, timedelta) else float(self.timeout)
-        ends = time.time() + seconds
-        store.set(WAIT_KEY, ends)
-        return ends
+        return self._kept_deadline.of(context, self.timeout)
+
+    @property
+    def _kept_deadline(self) -> KeptDeadline:
+        return KeptDeadline(WAIT_KEY, self.altinn_conn_id)
 
     def _over(self, context: Context) -> AirflowSensorTimeout:
         """Forget the limit: this error is never retried, so the next try is a person's, who wants to wait anew."""
-        context["task_state_store"].delete(WAIT_KEY)
+        self._kept_deadline.forget(context)
         return AirflowSensorTimeout(
             f"nobody has logged in for connection '{self.altinn_conn_id}' in time. Log in, and clear the task"
         )

@@ -32,6 +32,7 @@ from altinn.retries import (
     is_worth_waiting,
     waiting_despite,
 )
+from altinn.sensors.kept_deadline import KeptDeadline
 from altinn.text_templates import TextTemplates
 from altinn.triggers.instance_trigger import AltinnInstanceTrigger
 
@@ -49,7 +50,7 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
     Only reads (Storage's GET; the app's `feedback/status` or process where Storage cannot tell), so it is safe to
     retry. Deferrable by default: while it waits, it takes no worker slot. Errors that time may mend are waited out
     from the first look on, and so is the end of a person's login; the deadline is an absolute time that the first try
-    sets.
+    sets, and the first one after a clear.
 
     :param app: the app's id, "org/app".
     :param instance_id: "party/guid".
@@ -58,7 +59,7 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
     :param external_ref: which of that organisation's system users.
     :param poll_interval: seconds between the first looks; grows with the time waited up to `max_poll_interval`.
     :param max_poll_interval: seconds.
-    :param timeout: seconds in all, kept over restarts and retries.
+    :param timeout: seconds in all, kept over restarts and retries; whoever clears the task waits anew.
     :param deferrable: wait in the triggerer instead of a worker.
     """
 
@@ -217,23 +218,15 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
         )
 
     def _deadline(self, context: Context) -> float:
-        """Keep the first try's deadline, so that retries do not prolong the wait; another instance has its own."""
-        from airflow.sdk.execution_time.context import NEVER_EXPIRE
-
-        store = context["task_state_store"]
-        kept = store.get(DEADLINE_KEY)
-        if isinstance(kept, dict) and kept.get("instance_id") == self.instance_id:
-            known = kept.get("deadline")
-            if isinstance(known, int | float):
-                return float(known)
-        deadline = time.time() + self._seconds()
-        # A wait may last longer than Airflow keeps what tasks note.
-        store.set(DEADLINE_KEY, {"instance_id": self.instance_id, "deadline": deadline}, retention=NEVER_EXPIRE)
-        return deadline
+        return self._kept_deadline.of(context, self.timeout)
 
     def _forget(self, context: Context) -> None:
         """Forget the deadline of a wait that is over: whoever clears the task waits anew."""
-        context["task_state_store"].delete(DEADLINE_KEY)
+        self._kept_deadline.forget(context)
+
+    @property
+    def _kept_deadline(self) -> KeptDeadline:
+        return KeptDeadline(DEADLINE_KEY, self.instance_id)
 
     def _seconds(self) -> float:
         return self.timeout.total_seconds() if isinstance(self.timeout, timedelta) else float(self.timeout)
