@@ -167,7 +167,7 @@ def test_schedules_that_are_drawn_move_by_move_hold(simulation: Simulation) -> N
 
 @pytest.mark.parametrize("mutant", [m for m in MUTANTS if m.rule in SEEN_LIVE], ids=lambda m: m.rule)
 def test_the_state_machine_sees_rules_that_are_off(simulation: Simulation, mutant: Mutant) -> None:
-    assert hunt_live(mutant, simulation, 200, 20_261_125) > 0
+    assert hunt_live(mutant, simulation, 400, 20_261_125) > 0
 
 
 def test_a_story_is_told_alike(simulation: Simulation) -> None:
@@ -176,6 +176,14 @@ def test_a_story_is_told_alike(simulation: Simulation) -> None:
     again = [(story, story.told(simulation)) for story, _ in told]
     assert [(v.outcome, v.delivered) for _, v in again] == [(v.outcome, v.delivered) for _, v in told]
     assert len({story for story, _ in told}) == 6
+
+
+def test_a_run_whose_draft_another_one_filed_with_other_documents_is_not_green(simulation: Simulation) -> None:
+    """Also when a person has thrown away what was delivered, before the first run comes to look."""
+    another = Starts(Plan(2.0, documents=(2,)))
+    moves = (Starts(Plan()), another, Passes(32.0), Acts("person_deletes_filed"))
+    ended = Story(frozenset(), 0, moves).told(simulation)
+    assert (ended.delivered, ended.violations) == (1, [])
 
 
 def test_a_story_is_cut_down_to_what_matters() -> None:

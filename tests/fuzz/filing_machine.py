@@ -42,6 +42,7 @@ CLIENTS = 3
 REGIMES = ("small_pages", "rights_not_split", "library_8_10", "version_9", "task_removed", STAMPS_DROPPED)
 SECONDS = st.sampled_from((0.004, 0.02, 0.2, 1.0, 10.0, 32.0, 100.0, 700.0))
 CLIENT = st.integers(0, CLIENTS - 1)
+DOCUMENTS = st.sampled_from((0, 0, 0, 1, 2))
 Take = Callable[[Story, Verdict], None]
 
 
@@ -80,10 +81,12 @@ class FilingMachine(RuleBasedStateMachine):
         start=st.sampled_from((0.0, 0.005, 2.0)),
         retry=st.sampled_from((60.0, 60.0, 0.5)),
         approval=st.sampled_from(("", "", "", "asked", "given")),
+        documents=DOCUMENTS,
+        on_changed=st.sampled_from(("fail", "fail", "correction")),
     )
-    def client_starts(self, start: float, retry: float, approval: str) -> None:
-        """Start one more client."""
-        self._make(Starts(Plan(start, retry=retry, approval=approval)))
+    def client_starts(self, start: float, retry: float, approval: str, documents: int, on_changed: str) -> None:
+        """Start one more client, which may mean other documents than those before it."""
+        self._make(Starts(Plan(start, retry=retry, approval=approval, documents=(documents,), on_changed=on_changed)))
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: float) -> None:
@@ -116,10 +119,10 @@ class FilingMachine(RuleBasedStateMachine):
         self._make(Befalls(client, what))
 
     @precondition(lambda self: self.live is not None and bool(self.live.ended()))
-    @rule(client=CLIENT)
-    def run_is_cleared(self, client: int) -> None:
-        """Clear a run that has ended."""
-        self._make(Clears(client, 0))
+    @rule(client=CLIENT, documents=DOCUMENTS)
+    def run_is_cleared(self, client: int, documents: int) -> None:
+        """Clear a run that has ended; its documents may be others by then."""
+        self._make(Clears(client, documents))
 
     @invariant()
     def nothing_happened_that_must_not(self) -> None:

@@ -98,6 +98,8 @@ def _doubled(schedule: Schedule, received: list[Case], notes: list[Note]) -> Ite
     for own in ours:
         looked = max((n.looked for n in _pushes(own, notes)), default=0.0)
         for other in received:
+            if other.stamped and other.key != own.key:
+                continue  # A person has pushed the draft of the filing that this one corrects, or the other way round.
             if other.by == PERSON and (other.delivered or 0.0) < looked and other.deleted is None:
                 yield Violation(DOUBLED, f"{own.guid} filed although a person had filed {other.guid}, for all to see")
 

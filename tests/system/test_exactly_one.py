@@ -18,6 +18,7 @@ from altinn.exceptions import (
     AltinnNotSurvivorError,
     AltinnSupersededError,
     AltinnUnexpectedStateError,
+    AltinnUnknownOutcomeError,
 )
 from altinn.operators import (
     AltinnDeleteInstanceOperator,
@@ -155,6 +156,32 @@ def test_a_push_that_delivers_something_else_is_red(
     assert look.instance(draft["instance_id"])["process"]["ended"]
     ignoring = push(run_task, draft, "confirmation", documents=put.result, ignored_types=[theirs])
     assert ignoring.state == "success"
+
+
+@pytest.mark.parametrize("deleted", ["softly", "for good"])
+def test_what_somebody_else_delivered_is_compared_also_when_it_has_been_thrown_away(
+    run_task: RunTask, draft: dict[str, Any], look: Look, tmp_path: Path, deleted: str
+) -> None:
+    """Another run brings the same draft up to date with its own documents, files it, and a person deletes it."""
+    path = tmp_path / "note.txt"
+
+    def put(content: bytes) -> list[dict[str, Any]]:
+        path.write_bytes(content)
+        more: dict[str, Any] = {"task_id": "upload", "data_type": "attachment", "path": str(path)}
+        return list(run_task(AltinnUploadDataOperator(**more, **draft)).result)
+
+    ours, theirs = put(b"ours"), put(b"theirs")
+    look.submit(draft["instance_id"])
+    address = f"/ttd/basic/instances/{draft['instance_id']}"
+    assert look.api("DELETE", address, params={"hard": str(deleted == "for good").lower()}).ok
+    for task in ("data", "confirmation"):
+        others = push(run_task, draft, task, documents=ours)
+        if deleted == "softly":
+            assert isinstance(others.error, AltinnDiffersError), others.error
+            assert push(run_task, draft, task, documents=theirs).state == "success"
+        else:
+            assert isinstance(others.error, AltinnUnknownOutcomeError), others.error
+            assert draft["instance_id"] in str(others.error)
 
 
 def test_a_task_that_the_app_has_lost_is_not_pushed_over(

@@ -83,22 +83,21 @@ class Manifest:
         :raises AltinnDiffersError: an element is missing, differs, or was added by somebody else.
         """
         instance = yield from self.session.perform(self.storage.get_instance(self.instance_id))
-        yield from self.check_seen(instance)
-
-    def check_seen(self, instance: Instance, delivered_at: str = "") -> Flow[None]:
-        """Do the same with the instance as it has just been read: after a push nothing is written any more.
-
-        :param delivered_at: when the push was that delivered it, by Altinn's clock: what somebody added before that
-            was filed with the rest.
-        :raises AltinnUnexpectedStateError: the instance has been deleted.
-        :raises AltinnDiffersError: an element is missing, differs, or was added by somebody else.
-        """
         if instance.is_soft_deleted or instance.is_hard_deleted:
             raise AltinnUnexpectedStateError(
                 f"{self.instance_id} has been deleted: nothing was pushed. Altinn would file it all the same: see "
                 "who deleted it",
                 [str(self.instance_id)],
             )
+        yield from self.check_seen(instance)
+
+    def check_seen(self, instance: Instance, delivered_at: str = "") -> Flow[None]:
+        """Compare the instance as it has just been read: after a push nothing is written any more.
+
+        :param delivered_at: when the push was that delivered it, by Altinn's clock: what somebody added before that
+            was filed with the rest.
+        :raises AltinnDiffersError: an element is missing, differs, or was added by somebody else.
+        """
         if not self.expected:
             return
         metadata = yield from self._types()

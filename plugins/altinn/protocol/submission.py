@@ -13,6 +13,7 @@ from altinn.exceptions import (
     AltinnHttpError,
     AltinnNotFoundError,
     AltinnUnexpectedStateError,
+    AltinnUnknownOutcomeError,
 )
 from altinn.protocol.advance import Advance, Advanced
 from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is_delivered
@@ -49,12 +50,13 @@ class Submission:
 
         :raises AltinnNotYetError: Altinn needs time; nothing was pushed, or the push goes on by itself.
         :raises AltinnDiffersError: what lies there is not what was meant, before the push or after it.
+        :raises AltinnUnknownOutcomeError: somebody else has pushed it, and what was delivered cannot be read.
         """
         instance = yield from self.survivor.await_settled()
         self.record("looked", {**described(instance), "where": instance.process.where})
         advanced = yield from self._bound().run()
         if advanced.process.is_ended or advanced.process.task_type == "feedback":
-            yield from self._look_at_delivered((yield from self._delivered_at(advanced.process)))
+            yield from self._look_at_delivered(advanced, (yield from self._delivered_at(advanced.process)))
         return advanced
 
     def _bound(self) -> Advance:
@@ -97,22 +99,28 @@ class Submission:
         begun = [event.started or event.occurred for event in history if types.get(event.element_id) == "feedback"]
         return min(filter(None, begun), key=time_key, default="")
 
-    def _look_at_delivered(self, delivered_at: str) -> Flow[None]:
+    def _look_at_delivered(self, advanced: Advanced, delivered_at: str) -> Flow[None]:
         """Read back what was delivered; red when it is not what was meant. Then mark the drafts that are left over."""
         survivor = self.survivor
         try:
             instance = yield from survivor.session.perform(survivor.storage.get_instance(survivor.instance_id))
         except (AltinnForbiddenError, AltinnNotFoundError) as exc:
-            self.report(f"{survivor.instance_id} is delivered, and cannot be read any more ({exc.status})")
+            self._cannot_read_back(advanced, f"it cannot be read any more ({exc.status})", exc)
             return
         if not is_delivered(instance):
             return
         self.record("delivered", {**described(instance), "where": instance.process.where})
-        if instance.is_hard_deleted or instance.is_soft_deleted:
-            self.report(f"{instance.id} is delivered, and has been deleted since: it cannot be read back")
+        if instance.is_hard_deleted:
+            self._cannot_read_back(advanced, "it has been deleted for good since")
             return
         try:
+            # Its sender may have thrown it away softly, in the archive: what was filed can be read all the same.
             yield from self.manifest.check_seen(instance, delivered_at)
+        except (AltinnForbiddenError, AltinnNotFoundError) as exc:
+            if not instance.is_soft_deleted:
+                raise
+            self._cannot_read_back(advanced, f"it has been deleted since, and cannot be read ({exc.status})", exc)
+            return
         except AltinnDiffersError as exc:
             self.record("delivered, differs", described(instance))
             raise AltinnDiffersError(
@@ -121,6 +129,17 @@ class Submission:
                 [str(instance.id)],
             ) from exc
         yield from self._remove_surplus(instance)
+
+    def _cannot_read_back(self, advanced: Advanced, why: str, cause: Exception | None = None) -> None:
+        """Go on where this task pushed what it had just compared; stop where somebody else did, with who knows what."""
+        told = f"{self.survivor.instance_id} is delivered, and {why}"
+        if not advanced.moved:
+            raise AltinnUnknownOutcomeError(
+                f"{told}. This task did not push it, so whether it held what is meant cannot be told: see in Altinn or "
+                "ask the authority what it received",
+                [str(self.survivor.instance_id)],
+            ) from cause
+        self.report(told)
 
     def _remove_surplus(self, instance: Instance) -> Flow[None]:
         survivor = self.survivor
