@@ -37,6 +37,7 @@ MANIFEST = "manifest.json"
 RECEIPTS = "receipts"
 _CHUNK = 1 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_ELEVEN_DIGITS = re.compile(r"[0-9]{11}")
 _UNREADABLE = "cannot be read"
 
 
@@ -75,12 +76,21 @@ def write_manifest(folder: Folder, about: Mapping[str, Any], files: Sequence[Bun
 
 
 def masked(value: Any) -> Any:
-    """Return JSON with person numbers and tokens hidden in every text; eleven digits inside of a SHA-256 are chance."""
+    """Return JSON with person numbers and tokens hidden in every text and whole number.
+
+    Eleven digits inside of a SHA-256 are chance, and those of a `size` are bytes.
+    """
     if isinstance(value, str):
         return value if _DIGEST.fullmatch(value) else mask(value)
+    if isinstance(value, int) and _ELEVEN_DIGITS.fullmatch(str(value)):
+        return mask(str(value))
     if isinstance(value, Mapping):
-        return {mask(str(name)): masked(inner) for name, inner in value.items()}
+        return {mask(str(name)): _masked_member(str(name), inner) for name, inner in value.items()}
     return [masked(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _masked_member(name: str, value: Any) -> Any:
+    return value if name == "size" and isinstance(value, int) else masked(value)
 
 
 @dataclass(frozen=True, slots=True)

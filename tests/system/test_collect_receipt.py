@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from airflow.sdk import DAG, Asset
 from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.execution_time.comms import SucceedTask
 
+from altinn import evidence
 from altinn.authorities.authority import Authority
 from altinn.cli import main
 from altinn.evidence import Bundled, problems_of, write_manifest
@@ -443,16 +445,16 @@ class SaysTwice(Authority):
         return Verdict(ACCEPTED if said == "yes" else REJECTED, said)
 
 
-@pytest.mark.parametrize(("said", "state"), [(["yes", "no"], "failed"), (["yes", "yes"], "success")])
-def test_two_verdicts_that_differ_are_none(
-    run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, said: list[str], state: str
-) -> None:
+def with_notes(
+    run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, notes: Mapping[str, str]
+) -> dict[str, Any]:
+    """File an accepted report that has further documents, by their names."""
     app = "ttd/basic-feedback"
     made = run_task(AltinnInstantiateOperator(task_id="instantiate", app=app, period="2026-T5"))
     arguments = {"app": app, "instance_id": made.result, "altinn_conn_id": connection}
     run_task(AltinnUploadDataOperator(task_id="upload", data_type="model", path=form, **arguments))
-    for number, text in enumerate(said):
-        note = tmp_path / f"note{number}.txt"
+    for number, (name, text) in enumerate(notes.items()):
+        note = tmp_path / name
         note.write_text(text)
         put = AltinnUploadDataOperator(
             task_id=f"note{number}", data_type="notes", path=str(note), content_type="text/plain", **arguments
@@ -461,7 +463,169 @@ def test_two_verdicts_that_differ_are_none(
     for task in ("data", "confirmation"):
         run_task(AltinnProcessNextOperator(task_id=f"push_{task}", from_task=task, **arguments))
     control(look, arguments["instance_id"], "decide", outcome="accepted")
+    return arguments
+
+
+@pytest.mark.parametrize(("said", "state"), [(["yes", "no"], "failed"), (["yes", "yes"], "success")])
+def test_two_verdicts_that_differ_are_none(
+    run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, said: list[str], state: str
+) -> None:
+    notes = {f"note{number}.txt": text for number, text in enumerate(said)}
+    arguments = with_notes(run_task, connection, form, look, tmp_path, notes)
     done = collect(run_task, tmp_path / "receipts", arguments, authority=SaysTwice())
     assert done.state == state, done.error
     if state == "failed":
         assert "2 documents of the type notes, which differ: note0.txt, note1.txt" in str(done.error)
+
+
+NOTES = {"accepted_when": "receipt", "receipt_types": ["notes"]}
+BOTH = {"accepted_when": "receipt", "receipt_types": ["notes", "model"]}
+
+
+def receipts_of(bundle: Path) -> dict[str, bytes]:
+    return content_of(bundle / "receipts") if (bundle / "receipts").exists() else {}
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_receipt_that_is_wanted_later_joins_the_bundle_and_stays_there(
+    run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, changed: bool
+) -> None:
+    arguments = with_notes(run_task, connection, form, look, tmp_path, {"note.txt": "yes"})
+    first = collect(run_task, tmp_path / "r", arguments, documents=[SENT])
+    bundle = local(first.result["bundle"])
+    counts = [len(receipts_of(bundle))]
+    for rule in (NOTES, BOTH, NOTES, RULE):
+        if changed:
+            control(look, arguments["instance_id"], "decide", outcome="accepted")
+        before = receipts_of(bundle)
+        done = collect(run_task, tmp_path / "r", arguments, authority=rule)
+        assert done.state == "success", done.error
+        now = receipts_of(bundle)
+        counts.append(len(now))
+        assert before.items() <= now.items()
+        assert sorted(done.result["files"]) == sorted(f"file://{bundle}/receipts/{name}" for name in now)
+        assert main(["verify-receipt", str(bundle), "--sha256", done.result["manifest_sha256"]]) == 0
+        assert json.loads((bundle / "documents.json").read_text())["sent"] == SENT
+    assert counts == [0, 1, 2, 2, 2]
+    assert receipts_of(bundle)["note.txt"] == b"yes"
+
+
+def test_a_receipt_that_nobody_asks_for_any_more_takes_no_part_in_the_verdict(
+    run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path
+) -> None:
+    arguments = with_notes(run_task, connection, form, look, tmp_path, {"note.txt": "yes"})
+    seen: list[list[str]] = []
+
+    class Looks(Authority):
+        def verdict(self, instance: Instance, documents: Mapping[str, bytes]) -> Verdict:
+            seen.append(sorted(documents))
+            return Verdict(ACCEPTED, "yes")
+
+    authority = Looks()
+    for types in (("notes", "model"), ("model",)):
+        authority.receipt_types = types
+        assert collect(run_task, tmp_path / "r", arguments, authority=authority).state == "success"
+    assert seen == [["model", "notes"], ["model"]]
+
+
+@pytest.mark.parametrize("shown", [False, True])
+@pytest.mark.parametrize("name", [f"lonn_{PERSON}.txt", "lonn_010390-12345.txt"])
+def test_no_receipt_s_name_holds_a_person_number(
+    run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, shown: bool, name: str
+) -> None:
+    arguments = with_notes(run_task, connection, form, look, tmp_path, {name: "yes", f"2_{name}": "yes"})
+    done = collect(run_task, tmp_path / "r", arguments, authority=NOTES, show_person_numbers=shown)
+    assert done.state == "success", done.error
+    bundle = local(done.result["bundle"])
+    assert sorted(receipts_of(bundle)) == ["2_lonn_eleven digits.txt", "lonn_eleven digits.txt"]
+    for text in (json.dumps(done.xcoms), (bundle / "manifest.json").read_text()):
+        assert PERSON not in text.replace("-", "")
+    assert {local(path).read_bytes() for path in done.result["files"]} == {b"yes"}
+    assert (name in (bundle / "documents.json").read_text()) == shown
+    assert main(["verify-receipt", str(bundle)]) == 0
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_a_receipt_that_was_kept_under_a_person_number_gets_another_name(
+    run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, shown: bool
+) -> None:
+    arguments = with_notes(run_task, connection, form, look, tmp_path, {f"lonn_{PERSON}.txt": "yes"})
+    done = collect(run_task, tmp_path / "r", arguments, authority=NOTES, show_person_numbers=shown)
+    bundle = local(done.result["bundle"])
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    manifest.pop("seal")
+    files = [Bundled(**entry) for entry in manifest.pop("files")]
+    (receipt,) = (file for file in files if file.path.startswith("receipts/"))
+    old = f"receipts/lonn_{PERSON}.txt"
+    (bundle / receipt.path).rename(bundle / old)
+    files = [file for file in files if file is not receipt] + [Bundled(old, receipt.sha256, receipt.size, "notes")]
+    write_manifest(bundle, {k: v for k, v in manifest.items() if k != "format"}, files)
+    assert problems_of(bundle) == []
+    again = collect(run_task, tmp_path / "r", arguments, authority=NOTES, show_person_numbers=shown)
+    assert again.state == "success", again.error
+    assert receipts_of(bundle) == {"lonn_eleven digits.txt": b"yes"}
+    assert PERSON not in json.dumps(again.xcoms)
+    assert main(["verify-receipt", str(bundle), "--sha256", again.result["manifest_sha256"]]) == 0
+
+
+def test_a_bundle_that_showed_person_numbers_is_masked_once_they_are_not_asked_for(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    sent = [{**SENT[0], "file_name": f"lonn_{PERSON}.xml"}]
+    collect(run_task, tmp_path, arguments, documents=[sent], validation=[ISSUE], show_person_numbers=True)
+    hidden = collect(run_task, tmp_path, arguments, documents=[])
+    bundle = local(hidden.result["bundle"])
+    assert [path.name for path in bundle.rglob("*.json") if PERSON in path.read_text()] == []
+    assert json.loads((bundle / "documents.json").read_text())["sent"] == [
+        {**SENT[0], "file_name": "lonn_<eleven digits>.xml"}
+    ]
+    assert json.loads((bundle / "validation.json").read_text()) == {"issues": [ISSUE]}
+    digest = hidden.result["manifest_sha256"]
+    assert main(["verify-receipt", str(bundle), "--sha256", digest]) == 0
+    assert collect(run_task, tmp_path, arguments).result["manifest_sha256"] == digest
+    assert collect(run_task, tmp_path, arguments, show_person_numbers=True).result["manifest_sha256"] == digest
+
+
+class SaysANumber(Authority):
+    """An authority whose words hold a person's number."""
+
+    def verdict(self, instance: Instance, documents: Mapping[str, bytes]) -> Verdict:
+        return Verdict(ACCEPTED, f"accepted for {PERSON}", (f"A1: {PERSON}",))
+
+
+def test_xcoms_and_events_hold_no_person_number_whatever_the_bundle_shows(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    sent = [{**SENT[0], "file_name": f"lonn_{PERSON}.xml"}]
+    done = collect(run_task, tmp_path, arguments, authority=SaysANumber(), documents=[sent], show_person_numbers=True)
+    assert (done.result["reason"], done.result["codes"]) == ("accepted for <eleven digits>", ["A1: <eleven digits>"])
+    assert [one["file_name"] for one in done.result["documents"]] == ["lonn_<eleven digits>.xml"]
+    assert PERSON not in json.dumps(events(done))
+    manifest = json.loads((local(done.result["bundle"]) / "manifest.json").read_text())
+    assert manifest["codes"] == [f"A1: {PERSON}"]
+
+
+def test_a_storage_that_does_not_answer_is_no_damage(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taken for damaged, the bundle would be written anew over a proof that is whole."""
+    arguments = decided(pushed, look, outcome="accepted")
+    first = collect(run_task, tmp_path, arguments, documents=[SENT])
+    bundle = local(first.result["bundle"])
+    before, opened = content_of(bundle), evidence._opened
+
+    def broken(path: Any, mode: str) -> Any:
+        if path.name == "events.json" and mode == "rb":
+            raise OSError(errno.EIO, "the disk does not answer")
+        return opened(path, mode)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(evidence, "_opened", broken)
+        done = collect(run_task, tmp_path, arguments, documents=[SENT])
+    assert done.state == "failed"
+    assert isinstance(done.error, OSError)
+    assert "events.json cannot be read" in str(done.error)
+    assert content_of(bundle) == before
+    assert collect(run_task, tmp_path, arguments).result["manifest_sha256"] == first.result["manifest_sha256"]

@@ -181,6 +181,13 @@ def test_person_numbers_are_hidden_wherever_they_stand() -> None:
     }
 
 
+def test_a_person_number_that_is_a_json_number_is_hidden() -> None:
+    told = {"fnr": 11039012345, "all": [11039012345], "amount": 1103901234, "sent": True, "part": 0.11039012345}
+    assert masked(told) == told | {"fnr": "<eleven digits>", "all": ["<eleven digits>"]}
+    assert masked({"size": 11039012345}) == {"size": 11039012345}
+    assert masked({"size": ["11039012345"]}) == {"size": ["<eleven digits>"]}
+
+
 def test_a_digest_is_no_person_number() -> None:
     digest = "ab01039012345" + "c" * 51
     assert masked({"sha256": digest}) == {"sha256": digest}

@@ -172,12 +172,9 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
     ) -> tuple[Bundle, Outcome, VerdictDocuments]:
         """Return the bundle of the instance as it is now, its verdict, and what that was read from."""
         before = whole_bundle(bundle.folder)
-        if before is not None and before.manifest.get("last_changed") == instance.last_changed:
-            files = receipts_in(before, bundle.folder)
-        else:
-            files = bundle.fetch(authority, instance)
+        files = bundle.receipts(before, authority, instance)
         contents = VerdictDocuments(instance.id)
-        for file in files:
+        for file in (one for one in files if one["data_type"] in authority.receipt_types):
             contents.add(str(file["data_type"]), str(file["file_name"]), _content(file))
         outcome = authority.verdict(instance, contents)
         self.report(f"{instance.id}: {outcome.state}: {outcome.reason}")

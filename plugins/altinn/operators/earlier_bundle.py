@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from altinn.documents import opened
-from altinn.evidence import MANIFEST, RECEIPTS, Bundle, files_in, is_unreadable, problems_of, read_manifest
+from altinn.evidence import MANIFEST, RECEIPTS, Bundle, files_in, is_unreadable, masked, problems_of, read_manifest
 from altinn.exceptions import AltinnInputError
+from altinn.protocol.masking import mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,27 @@ def recorded(folder: ObjectStoragePath, name: str, member: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
+def shows_person_numbers(bundle: Bundle, folder: ObjectStoragePath, *, receipts_only: bool = False) -> bool:
+    """Whether a bundle that is whole holds what masking would hide, in its JSON files or its receipts' names.
+
+    :param receipts_only: look at the names alone.
+    """
+    if any(mask(str(entry["path"])) != entry["path"] for entry in receipts_of(bundle)):
+        return True
+    if receipts_only:
+        return False
+    about = [bundle.manifest.get("reason"), bundle.manifest.get("codes")]
+    return masked(about) != about or any(
+        _is_unmasked(folder / entry["path"]) for entry in _entries(bundle) if entry.get("path") in _DOCUMENTS
+    )
+
+
+def _is_unmasked(path: ObjectStoragePath) -> bool:
+    with opened(path, "rb") as stream:
+        content = json.loads(stream.read())
+    return bool(masked(content) != content)
+
+
 def make_room(folder: ObjectStoragePath, receipts: set[str], report: Callable[[str], None]) -> None:
     """Take away the earlier bundle's manifest, its receipts that are not in Altinn any more, and half files.
 
@@ -85,7 +107,9 @@ def make_room(folder: ObjectStoragePath, receipts: set[str], report: Callable[[s
         )
     for path in sorted((earlier - receipts) & there):
         (folder / path).unlink(missing_ok=True)
-        report(f"{folder.name}: the receipt {path} is not in Altinn any more: removed from the bundle")
+        report(
+            f"{folder.name}: the receipt {mask(path)} has gone in Altinn, or has another name: removed from the bundle"
+        )
     for path in sorted(half | ({MANIFEST} & there)):
         (folder / path).unlink(missing_ok=True)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from altinn import __version__
-from altinn.documents import storage_path
+from altinn.documents import safe_file_name, storage_path
 from altinn.evidence import (
     RECEIPTS,
     Bundle,
@@ -22,8 +23,17 @@ from altinn.evidence import (
 from altinn.exceptions import AltinnForbiddenError, AltinnInputError, AltinnNotFoundError
 from altinn.operators.approval_check import flat_documents
 from altinn.operators.download_data import fetch_element, free_name
-from altinn.operators.earlier_bundle import contents_of, make_room, receipts_in, recorded
+from altinn.operators.earlier_bundle import (
+    contents_of,
+    make_room,
+    manifest_of,
+    receipts_in,
+    receipts_of,
+    recorded,
+    shows_person_numbers,
+)
 from altinn.protocol.filing_key import KIND_STAMP
+from altinn.protocol.masking import mask
 from altinn.protocol.model import events_from_json
 from altinn.protocol.outcome import Outcome, who_confirmed
 from altinn.protocol.readback import sha256_of
@@ -37,7 +47,7 @@ if TYPE_CHECKING:
     from altinn.authorities.authority import Authority
     from altinn.hooks.altinn_hook import AltinnHook
     from altinn.protocol.identifiers import InstanceId
-    from altinn.protocol.model import Instance
+    from altinn.protocol.model import DataElement, Instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +64,37 @@ class ReceiptBundle:
     show_person_numbers: bool
     report: Callable[[str], None]
 
-    def fetch(self, authority: Authority, instance: Instance) -> list[dict[str, Any]]:
-        """Download what the authority has added, beside the bundle, which is not touched before all is read."""
+    def receipts(self, before: Bundle | None, authority: Authority, instance: Instance) -> list[dict[str, Any]]:
+        """Return the receipts that Altinn has: those of a whole bundle where they are the same, else downloaded.
+
+        They are downloaded beside the bundle, which is not touched before all is read. A type of which the bundle has
+        receipts is wanted for good, also where the authority does not ask for it any more.
+        """
+        wanted = self._wanted(authority, instance)
+        if before is not None and before.manifest.get("last_changed") == instance.last_changed:
+            there = receipts_in(before, self.folder)
+            if sorted((f["data_type"], f["file_name"]) for f in there) == sorted((e.data_type, n) for e, n in wanted):
+                return there
         self.clean_up()
-        files: list[dict[str, Any]] = []
+        if wanted:
+            self._beside.mkdir(parents=True, exist_ok=True)
+        return [
+            fetch_element(self.hook, self.app, instance.id, element, name, self._beside) for element, name in wanted
+        ]
+
+    def _wanted(self, authority: Authority, instance: Instance) -> list[tuple[DataElement, str]]:
+        """Return the elements that are receipts, each with its file's name in the bundle.
+
+        A name holds no person's number, whatever the bundle may show: it becomes a part of XComs, logs and paths.
+        """
+        found = manifest_of(self.folder)
+        earlier = [str(entry.get("what")) for entry in receipts_of(found)] if found else []
         taken: set[str] = set()
-        for data_type in authority.receipt_types:
-            for element in instance.of_type(data_type):
-                self._beside.mkdir(parents=True, exist_ok=True)
-                name = free_name(element, taken)
-                files.append(fetch_element(self.hook, self.app, instance.id, element, name, self._beside))
-        return files
+        return [
+            (element, free_name(dataclasses.replace(element, file_name=_hidden_name(element)), taken))
+            for data_type in dict.fromkeys([*authority.receipt_types, *earlier])
+            for element in instance.of_type(data_type)
+        ]
 
     def clean_up(self) -> None:
         """Remove what was downloaded beside the bundle and did not become a part of it."""
@@ -87,6 +117,8 @@ class ReceiptBundle:
             return True
         if contents_of(receipts_in(kept, self.folder)) != contents_of(files):
             return True
+        if shows_person_numbers(kept, self.folder, receipts_only=self.show_person_numbers):
+            return True
         today = self._shown(list(flat_documents(sent)))
         return _has_written(today) and today != recorded(self.folder, "documents.json", "sent")
 
@@ -105,7 +137,7 @@ class ReceiptBundle:
         What an earlier run has sent, and what Altinn's validation said then, is taken over, unless this run has sent
         something itself.
 
-        :param files: the receipts, as `fetch` or `receipts_in` returned them.
+        :param files: the receipts, as `receipts` returned them.
         :raises AltinnInputError: the bundle would not pass `altinn verify-receipt`, because somebody has added to it.
         """
         raw_events = self.hook.run(self.hook.session.perform(_raw(self.hook.storage.events(instance.id))))
@@ -203,6 +235,11 @@ class ReceiptBundle:
 def _raw(call: Call[Any]) -> Call[Any]:
     """Return the same call with its answer as it came, person numbers included."""
     return Call(call.name, call.request, lambda response: response.json(), call.accept, call.harmless, call.audience)
+
+
+def _hidden_name(element: DataElement) -> str:
+    # Cleaned first: what is taken out of a name must not bring digits together afterwards.
+    return mask(safe_file_name(element.file_name, ""))
 
 
 def _has_written(sent: Sequence[Any]) -> bool:
