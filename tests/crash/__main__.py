@@ -29,6 +29,8 @@ _SERVE = (
     "import sys, threading; from altinn.emulator import Emulator\n"
     "with Emulator() as e: print(e.base_url, flush=True); sys.stdin.read()\n"
 )
+_TOLD_EVERY = 250
+"""Cells between two lines that say how far the matrix has come."""
 _OUTCOMES = ("filed once", "clear error", "doubled", "lost")
 
 
@@ -47,7 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.exactly:
         chosen = [c for c in chosen if str(c) in options.exactly]
     begun = time.monotonic()
-    found = list(_run_all(chosen, options.jobs, options.verbose))
+    found: list[Verdict] = []
+    for verdict in _run_all(chosen, options.jobs, options.verbose):
+        found.append(verdict)
+        if len(found) % _TOLD_EVERY == 0:
+            say(f"{len(found)} of {len(chosen)} cells after {time.monotonic() - begun:.0f} s")
     _print_table(found)
     say(f"{len(found)} cells in {time.monotonic() - begun:.0f} s")
     return _summary(found)
