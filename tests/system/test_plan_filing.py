@@ -14,7 +14,7 @@ from altinn.emulator import Emulator
 from altinn.exceptions import AltinnFilingError, AltinnInputError
 from altinn.operators import AltinnInstantiateOperator, AltinnPlanFilingOperator, AltinnUploadDataOperator
 from altinn.timetables import vat_terms
-from tests.system.conftest import Look, MemorySupervisor, RunTask
+from tests.system.conftest import Look, MemorySupervisor, Outcome, RunTask
 
 TERM = datetime(2026, 7, 1, tzinfo=UTC)
 BACKFILL = {"run_type": DagRunType.BACKFILL, "logical_date": TERM, "data_interval_start": TERM}
@@ -196,3 +196,113 @@ def test_a_verifying_backfill_compares_what_was_delivered_in_a_draft_that_was_br
     look.submit(draft)
     verify = plan(connection, on_backfill="verify_only", documents=meant[now])
     assert run_task(verify, of_run=BACKFILL).state == state
+
+
+class Corrected:
+    """A period that was filed, and documents that have changed since; `file` files one version of them."""
+
+    def __init__(self, run_task: RunTask, look: Look, connection: str, folder: Path) -> None:
+        self.look = look
+        self.run_task = run_task
+        self.connection = connection
+        self.folder = folder
+
+    def documents(self, version: str) -> list[dict[str, str]]:
+        path = self.folder / version / "note.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(version)
+        return [{"data_type": "attachment", "path": str(path)}]
+
+    def file(self, version: str, *, submit: bool = True) -> str:
+        filing: dict[str, Any] = {"app": "ttd/basic", "altinn_conn_id": self.connection}
+        meant = self.documents(version)
+        more: dict[str, Any] = {"period": "2026-T4", "documents": meant, "on_changed": "correction"}
+        made = self.run_task(AltinnInstantiateOperator(task_id="instantiate", **more, **filing))
+        assert made.state == "success", made.error
+        upload = AltinnUploadDataOperator(task_id="upload", instance_id=made.result, documents=meant, **filing)
+        assert self.run_task(upload).state == "success"
+        if submit:
+            self.look.submit(made.result)
+        return str(made.result)
+
+    def looked(self, task: str, version: str, **more: Any) -> Outcome:
+        arguments: dict[str, Any] = {"documents": self.documents(version), "on_changed": "correction", **more}
+        if task == "plan":
+            return self.run_task(plan(self.connection, **arguments), of_run=BACKFILL)
+        filing: dict[str, Any] = {"app": "ttd/basic", "period": "2026-T4", "altinn_conn_id": self.connection}
+        operator = AltinnInstantiateOperator(task_id=f"looking_{version}", **filing, **arguments)
+        return self.run_task(operator, of_run=BACKFILL)
+
+
+@pytest.fixture
+def corrected(run_task: RunTask, look: Look, connection: str, tmp_path: Path) -> Corrected:
+    return Corrected(run_task, look, connection, tmp_path)
+
+
+@pytest.mark.parametrize("task", ["plan", "instantiate"])
+def test_a_dry_run_says_which_correction_would_be_filed(corrected: Corrected, look: Look, task: str) -> None:
+    corrected.file("a")
+    before = look.writes()
+    dry = corrected.looked(task, "b", dry_run=True)
+    assert dry.state == "skipped"
+    told = dry.xcoms["altinn_dry_run"]
+    assert told["would"].startswith("correction 1 would be filed: an instance would be made for ttd/basic")
+    assert (told["kind"], told["instance_id"]) == ("correction-1", None)
+    verify = corrected.looked(task, "b", dry_run=True, on_backfill="verify_only")
+    assert "only verifies: its run would fail" in verify.xcoms["altinn_dry_run"]["would"]
+    assert look.writes() == before
+
+    draft = corrected.file("b", submit=False)
+    told = corrected.looked(task, "b", dry_run=True).xcoms["altinn_dry_run"]
+    assert told["would"].startswith(f"correction 1 would be filed: draft {draft}, which is at Task_1")
+    look.submit(draft)
+    before = look.writes()
+    told = corrected.looked(task, "b", dry_run=True).xcoms["altinn_dry_run"]
+    assert told["would"] == f"nothing would be filed: {draft} is delivered already as correction 1 (ended)"
+    assert told["instance_id"] == draft
+    told = corrected.looked(task, "c", dry_run=True).xcoms["altinn_dry_run"]
+    assert told["would"].startswith("correction 2 would be filed: ")
+    unasked = corrected.looked(task, "b", dry_run=True, on_changed="fail").xcoms["altinn_dry_run"]
+    assert "with other documents than these" in unasked["would"]
+    assert look.writes() == before
+
+
+@pytest.mark.parametrize("task", ["plan", "instantiate"])
+def test_a_verifying_backfill_takes_the_correction_that_these_documents_are(
+    corrected: Corrected, look: Look, task: str
+) -> None:
+    main = corrected.file("a")
+    correction = corrected.file("b")
+    assert main != correction
+    before = look.writes()
+    verify = {"on_backfill": "verify_only"}
+    for version, filed in (("a", main), ("b", correction)):
+        done = corrected.looked(task, version, **verify)
+        assert done.state == "success", done.error
+        assert filed.split("/")[1] in done.xcoms["altinn_instance_url"]
+        if task == "instantiate":
+            assert done.result == filed
+    refused = corrected.looked(task, "c", **verify)
+    assert isinstance(refused.error, AltinnFilingError)
+    assert "correction-2 is not filed: Altinn has no instance of it" in str(refused.error)
+    unasked = corrected.looked(task, "b", **verify, on_changed="fail")
+    assert f"is filed as {main}, but with other documents than these" in str(unasked.error)
+    assert look.writes() == before
+
+
+def test_without_documents_no_correction_is_foretold(corrected: Corrected) -> None:
+    main = corrected.file("a")
+    hashed: dict[str, Any] = {"documents": None, "content_sha256": "b" * 64}
+    dry = corrected.looked("plan", "b", dry_run=True, **hashed)
+    assert dry.state == "skipped"
+    told = dry.xcoms["altinn_dry_run"]
+    assert told["would"].startswith(f"nothing would be filed: {main} was made with other documents")
+    assert told["instance_id"] == main
+    verify = corrected.looked("plan", "b", on_backfill="verify_only", **hashed)
+    assert "it cannot be told whether these were delivered" in str(verify.error)
+
+
+def test_a_plan_takes_no_other_word_for_changed_documents(run_task: RunTask, connection: str) -> None:
+    refused = run_task(plan(connection, on_changed="perhaps"))
+    assert isinstance(refused.error, AltinnInputError)
+    assert "on_changed must be 'fail' or 'correction'" in str(refused.error)

@@ -238,6 +238,15 @@ class AltinnPatientInstanceOperator(AltinnInstanceOperator, AltinnPatientOperato
     template_fields: Sequence[str] = (*AltinnPatientOperator.template_fields, "instance_id")
 
 
+def require_choice(name: str, value: object, *allowed: str) -> None:
+    """Check one of an operator's choices.
+
+    :raises AltinnInputError: it is none of those allowed.
+    """
+    if value not in allowed:
+        raise AltinnInputError(f"{name} must be {' or '.join(map(repr, allowed))}, not {value!r}")
+
+
 def whole_number(value: int | str, name: str) -> int:
     """Read a number, also one that a template has rendered to text.
 

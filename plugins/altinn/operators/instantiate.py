@@ -18,7 +18,7 @@ from altinn.exceptions import (
     AltinnServerError,
     AltinnUnavailableError,
 )
-from altinn.operators.altinn_operator import AltinnOperator, AltinnPatientOperator, whole_number
+from altinn.operators.altinn_operator import AltinnOperator, AltinnPatientOperator, require_choice, whole_number
 from altinn.operators.looking_run import LookingRun
 from altinn.operators.meant_content import meant_documents
 from altinn.operators.preflight import check_documents, owner_kind
@@ -187,7 +187,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
         """Write nothing, and return the id of what has been delivered."""
         self._check_choices()
         metadata = self._checked_metadata(owner, meant)
-        looking = LookingRun(self, metadata, context, self._key(owner), meant, self.on_foreign)
+        looking = LookingRun(self, metadata, context, self._key(owner), meant, self.on_foreign, self.on_changed)
         filed = looking.require_filed(rules)
         ti = context["ti"]
         ti.xcom_push("altinn_adopted", True)
@@ -236,8 +236,7 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
             ("on_existing", ("adopt", "fail")),
             ("on_changed", ("fail", "correction")),
         ):
-            if getattr(self, name) not in allowed:
-                raise AltinnInputError(f"{name} must be '{allowed[0]}' or '{allowed[1]}', not {getattr(self, name)!r}")
+            require_choice(name, getattr(self, name), *allowed)
 
     def _rules(self, context: Context, living: LivingTry, key: FilingKey, meant: MeantDocuments) -> Filing:
         """Return the rules for one key, which remember what they make."""

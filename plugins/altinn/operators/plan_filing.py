@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from altinn.documents import documents_of
-from altinn.operators.altinn_operator import AltinnOperator, whole_number
+from altinn.operators.altinn_operator import AltinnOperator, require_choice, whole_number
 from altinn.operators.looking_run import LookingRun
 from altinn.operators.meant_content import meant_documents
 from altinn.protocol.filing_key import FilingKey
@@ -42,6 +42,8 @@ class AltinnPlanFilingOperator(AltinnOperator):
     :param on_backfill: "file_missing" or "verify_only".
     :param max_filings_per_backfill: how many periods one backfill may file; 0 for no limit.
     :param on_foreign: as in AltinnInstantiateOperator.
+    :param on_changed: as there: with "correction" a dry run says which correction would be filed, and a verifying run
+        goes on where these documents were delivered as one.
     :return: {"period", "kind", "correction_number"} for the tasks after it, as `plan.output["period"]` …
     """
 
@@ -73,6 +75,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
         on_backfill: str = FILE_MISSING,
         max_filings_per_backfill: int | str = BACKFILL_LIMIT,
         on_foreign: str = "fail",
+        on_changed: str = "fail",
         multiple_outputs: bool = True,
         **kwargs: Any,
     ) -> None:
@@ -88,9 +91,11 @@ class AltinnPlanFilingOperator(AltinnOperator):
         self.on_backfill = on_backfill
         self.max_filings_per_backfill = max_filings_per_backfill
         self.on_foreign = on_foreign
+        self.on_changed = on_changed
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the run, and look where it may only look."""
+        require_choice("on_changed", self.on_changed, "fail", "correction")
         rules = RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill)
         period = self.period or resolve_period(context).name
         key = self._key(period)
@@ -100,7 +105,8 @@ class AltinnPlanFilingOperator(AltinnOperator):
             documents = documents_of(self.documents) if self.documents else []
             meant = meant_documents(self.content_sha256, documents, tuple(self.allow_changes))
             metadata = self.hook.metadata(self.app)
-            LookingRun(self, metadata, context, key, meant, self.on_foreign).require_filed(rules)
+            looking = LookingRun(self, metadata, context, key, meant, self.on_foreign, self.on_changed)
+            looking.require_filed(rules)
         return {"period": key.period, "kind": self.kind, "correction_number": key.correction}
 
     def _key(self, period: str) -> FilingKey:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from altinn.exceptions import AltinnDiffersError, AltinnFilingError
 from altinn.protocol.app_api import App
@@ -15,6 +16,7 @@ from altinn.protocol.session import Session
 from altinn.protocol.wire import Flow
 
 _MAX_CORRECTIONS = 99
+_Taken = TypeVar("_Taken", bound=Filed | None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,33 @@ class ChangedFiling:
         :raises AltinnDiffersError: other documents were delivered, and no correction is to be filed.
         :raises AltinnFilingError: there are too many corrections.
         """
-        filed = yield from self.filing_of(key).find_or_create(data_values, hints)
-        if not (yield from self._was_delivered_otherwise(filed)):
-            return filed
+        _, filed = yield from self._walk(key, lambda one: self.filing_of(one).find_or_create(data_values, hints))
+        return filed
+
+    def find(self, key: FilingKey) -> Flow[tuple[FilingKey, Filed | None]]:
+        """Look for what `find_or_create` would come to, and send nothing that writes.
+
+        :return: the key or the correction of it, and its instance; None where one would be made.
+        :raises AltinnDiffersError: as there.
+        :raises AltinnFilingError: as there.
+        """
+        return (yield from self._walk(key, lambda one: self.filing_of(one).find()))
+
+    def _walk(self, key: FilingKey, take: Callable[[FilingKey], Flow[_Taken]]) -> Flow[tuple[FilingKey, _Taken]]:
+        """Return the first of the key and its corrections under which nothing else was delivered.
+
+        :param take: how to come to the instance of one key.
+        """
+        filed = yield from take(key)
+        if filed is None or not (yield from self._was_delivered_otherwise(filed)):
+            return key, filed
         self._require_correctable(key, filed)
         for number in range(1, _MAX_CORRECTIONS + 1):
             correction = dataclasses.replace(key, correction=number)
-            filed = yield from self.filing_of(correction).find_or_create(data_values, hints)
-            if not (yield from self._was_delivered_otherwise(filed)):
+            filed = yield from take(correction)
+            if filed is None or not (yield from self._was_delivered_otherwise(filed)):
                 self.report(f"the documents have changed since the filing was delivered: correction {number}")
-                return filed
+                return correction, filed
         raise AltinnFilingError(f"{key} has {_MAX_CORRECTIONS} corrections already: look at them in Altinn")
 
     def _was_delivered_otherwise(self, filed: Filed) -> Flow[bool]:
