@@ -7,6 +7,7 @@ import io
 import mimetypes
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from altinn.exceptions import AltinnInputError
@@ -43,9 +44,14 @@ def opened(path: ObjectStoragePath, mode: str) -> BinaryIO:
     return cast("BinaryIO", path.open(mode))  # type: ignore[no-untyped-call]
 
 
-def _absolute(text: str) -> str:
-    from pathlib import Path
+def local_path(path: ObjectStoragePath | Path) -> Path | None:
+    """Return a path as one of this machine; None where it lies in another storage."""
+    if isinstance(path, Path):
+        return path
+    return Path(str(path.path)) if path.protocol in ("file", "local") else None
 
+
+def _absolute(text: str) -> str:
     path = Path(text).expanduser()
     if not path.is_absolute():
         raise AltinnInputError(f"path {text!r} is relative: tasks run elsewhere, so give an absolute path")

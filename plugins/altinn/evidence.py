@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from altinn.documents import local_path
 from altinn.exceptions import AltinnInputError
 from altinn.protocol.masking import mask
 
@@ -144,7 +145,7 @@ def problems_of(folder: Folder, *, expected_sha256: str = "") -> list[str]:
     if bundle is None:
         raise AltinnInputError(f"{folder} holds no {MANIFEST}: it is no receipt bundle, or one that was not finished")
     found = _problems_of_manifest(bundle, expected_sha256)
-    present, strange, unlisted = _listed(folder)
+    present, strange, unlisted = listed(folder)
     found += strange
     named: set[str] = set()
     for entry in bundle.manifest["files"]:
@@ -195,14 +196,14 @@ def _is_inside(path: str) -> bool:
     return bool(path) and not path.startswith("/") and "\\" not in path and not {"", ".", ".."} & set(parts)
 
 
-def _listed(folder: Folder) -> tuple[set[str], list[str], set[str]]:
+def listed(folder: Folder) -> tuple[set[str], list[str], set[str]]:
     """Return the files below a folder, problems, and the paths that are no plain files: links lead out of the bundle.
 
     Nothing is left out, whatever its name: a file that nobody looks at could pass for a part of the proof.
     """
     local = local_path(folder)
     if local is None:
-        return set(files_in(folder)), [], set()
+        return set(_files_in(folder)), [], set()
     found: set[str] = set()
     strange: set[str] = set()
     problems: list[str] = []
@@ -222,19 +223,11 @@ def _listed(folder: Folder) -> tuple[set[str], list[str], set[str]]:
     return found, problems, strange
 
 
-def files_in(folder: Folder) -> Iterator[str]:
-    """Yield the paths of the files below a folder."""
+def _files_in(folder: Folder) -> Iterator[str]:
     base = str(folder).rstrip("/") + "/"
     for path in folder.rglob("*"):
         if path.is_file():
             yield str(path).removeprefix(base)
-
-
-def local_path(folder: Folder) -> Path | None:
-    """Return a folder as a path of this machine; None where it lies in another storage."""
-    if isinstance(folder, Path):
-        return folder
-    return Path(str(folder.path)) if folder.protocol in ("file", "local") else None
 
 
 def _shown(path: str) -> str:

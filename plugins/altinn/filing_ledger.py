@@ -15,11 +15,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from altinn.documents import storage_path
+from altinn.documents import local_path, storage_path
 from altinn.exceptions import AltinnConfigurationError
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -65,15 +65,15 @@ class FilingLedger:
         """Write the whole file anew where it replaces the old one at once; append where a crash could cut it."""
         folder = storage_path(self._folder)
         folder.mkdir(parents=True, exist_ok=True)
-        target = folder / self._file
-        if folder.protocol in ("file", "local"):
-            _append(target, self._lines[-1] + "\n")
+        local = local_path(folder)
+        if local is not None:
+            _append(local / self._file, self._lines[-1] + "\n")
         else:
-            target.write_text("\n".join(self._lines) + "\n", encoding="utf-8")
+            (folder / self._file).write_text("\n".join(self._lines) + "\n", encoding="utf-8")
 
 
-def _append(target: ObjectStoragePath, line: str) -> None:
-    with open(target.path, "a", encoding="utf-8") as file:
+def _append(target: Path, line: str) -> None:
+    with target.open("a", encoding="utf-8") as file:
         file.write(line)
         file.flush()
         os.fsync(file.fileno())

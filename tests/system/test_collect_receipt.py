@@ -15,10 +15,13 @@ import requests
 from airflow.sdk import DAG, Asset
 from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.execution_time.comms import SucceedTask
+from airflow.sdk.io import attach
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
 from altinn import evidence
 from altinn.authorities.authority import Authority
 from altinn.cli import main
+from altinn.documents import opened, storage_path
 from altinn.evidence import Bundled, problems_of, write_manifest
 from altinn.operators import (
     AltinnCollectReceiptOperator,
@@ -194,6 +197,51 @@ def test_a_bundle_with_something_else_in_it_is_no_proof(
     (bundle / "note.txt").unlink()
     assert collect(run_task, tmp_path, arguments).state == "success"
     assert main(["verify-receipt", str(bundle)]) == 0
+
+
+def test_a_link_in_the_bundle_stops_the_task_before_anything_is_changed(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    bundle = local(collect(run_task, tmp_path, arguments, documents=[SENT]).result["bundle"])
+    (bundle / "validation.json").unlink()
+    (bundle / "elsewhere").symlink_to("/nonexistent")
+    before = content_of(bundle)
+    again = collect(run_task, tmp_path, arguments)
+    assert again.state == "failed"
+    assert content_of(bundle) == before
+    assert "elsewhere is not in the manifest" in str(again.error)
+    (bundle / "elsewhere").unlink()
+    assert collect(run_task, tmp_path, arguments).state == "success"
+    assert main(["verify-receipt", str(bundle)]) == 0
+
+
+def test_a_bundle_lies_on_any_storage(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = decided(pushed, look, outcome="accepted")
+    attach(protocol="memory", fs=MemoryFileSystem())
+    folder = f"memory://{tmp_path.name}/receipts"
+
+    def collected(**more: Any) -> Outcome:
+        done = run_task(AltinnCollectReceiptOperator(task_id="receipt", retries=0, folder=folder, **more, **arguments))
+        assert done.state == "success", done.error
+        return done
+
+    first = collected(authority=RULE, documents=[SENT])
+    bundle, digest = first.result["bundle"], first.result["manifest_sha256"]
+    assert main(["verify-receipt", bundle, "--sha256", digest]) == 0
+    assert collected(authority=RULE).result["manifest_sha256"] == digest
+    later = collected(authority=RECEIPT_RULE)
+    (receipt,) = later.result["files"]
+    assert main(["verify-receipt", bundle, "--sha256", later.result["manifest_sha256"]]) == 0
+    with opened(storage_path(receipt), "wb") as stream:
+        stream.write(b"forged")
+    assert main(["verify-receipt", bundle]) == 1
+    assert "was changed" in capsys.readouterr().out
+    again = collected(authority=RECEIPT_RULE)
+    assert main(["verify-receipt", bundle, "--sha256", again.result["manifest_sha256"]]) == 0
+    assert json.loads((storage_path(bundle) / "documents.json").read_text())["sent"] == SENT
 
 
 def test_what_was_sent_outlives_a_later_run(run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path) -> None:

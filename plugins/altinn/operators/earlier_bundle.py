@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from altinn.documents import opened
-from altinn.evidence import MANIFEST, RECEIPTS, Bundle, files_in, is_unreadable, masked, problems_of, read_manifest
+from altinn.evidence import MANIFEST, RECEIPTS, Bundle, is_unreadable, listed, masked, problems_of, read_manifest
 from altinn.exceptions import AltinnInputError
 from altinn.protocol.masking import mask
 
@@ -98,7 +98,8 @@ def make_room(folder: ObjectStoragePath, receipts: set[str], report: Callable[[s
     found = manifest_of(folder)
     earlier = {str(entry["path"]) for entry in receipts_of(found)} if found else set()
     own = {MANIFEST, *_DOCUMENTS, *receipts, *earlier}
-    there = set(files_in(folder)) if folder.exists() else set()
+    files, _, links = listed(folder) if folder.exists() else (set(), [], set())
+    there = files | links
     half = {path for path in there if _HALF.fullmatch(path)}
     if strange := sorted(there - own - half):
         raise AltinnInputError(

@@ -15,7 +15,7 @@ from altinn.ui.stored_results import of_run, readable_dags
 AuthManager = Annotated[Any, Depends(get_auth_manager)]
 router = APIRouter()
 
-_URL, _DRY_RUN = "altinn_instance_url", "altinn_dry_run"
+_URL, _DRY_RUN, _VERIFIED = "altinn_instance_url", "altinn_dry_run", "altinn_verified"
 _RECEIPT = (
     "outcome", "reason", "period", "organisation_number", "instance_id", "app", "confirmed_by", "confirmed_at",
     "already_filed",
@@ -36,11 +36,14 @@ def filing_html(found: Sequence[tuple[str, str, int, Any]]) -> str:
 
     :param found: task id, key, map index and value of what the run's tasks have left.
     """
-    receipts = [value for _, key, _, value in found if key == "return_value" and _is_receipt(value)]
+    receipts = [value for _, key, _, value in found if key in ("return_value", _VERIFIED) and _is_receipt(value)]
+    verified = [value for _, key, _, value in found if key == _VERIFIED and _is_receipt(value)]
     plans = [value for _, key, _, value in found if key == _DRY_RUN and isinstance(value, Mapping)]
     links = dict.fromkeys(str(value) for _, key, _, value in found if key == _URL)
     parts = ["<h1>Filing</h1>"]
     parts += [f"<p><b>Dry run</b>, nothing was written: {escaped(plan.get('would', ''))}</p>" for plan in plans]
+    if verified:
+        parts.append("<p>This run only verified: it filed nothing, and found what is filed.</p>")
     parts += [_receipt(receipt) for receipt in receipts[:_MOST]]
     if links and not receipts:
         parts.append("<p>Not accepted yet. Instances:</p>")
