@@ -655,6 +655,22 @@ def test_xcoms_and_events_hold_no_person_number_whatever_the_bundle_shows(
     assert manifest["codes"] == [f"A1: {PERSON}"]
 
 
+@pytest.mark.parametrize("state", [ACCEPTED, REJECTED, "unknown"])
+def test_no_log_or_error_repeats_a_person_number_of_the_authority_s_words(
+    run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path, capfd: pytest.CaptureFixture[str], state: str
+) -> None:
+    class Says(Authority):
+        def verdict(self, instance: Instance, documents: Mapping[str, bytes]) -> Verdict:
+            return Verdict(state, f"the word for {PERSON}", (f"A1: {PERSON}",))
+
+    arguments = decided(pushed, look, outcome="accepted")
+    capfd.readouterr()
+    done = collect(run_task, tmp_path, arguments, authority=Says())
+    written = "".join(capfd.readouterr()) + repr(done.error) + str(getattr(done.error, "codes", ""))
+    assert "the word for <eleven digits>" in written
+    assert PERSON not in written
+
+
 def test_a_storage_that_does_not_answer_is_no_damage(
     run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from altinn.operators.earlier_bundle import receipts_in, whole_bundle
 from altinn.operators.receipt_bundle import ReceiptBundle
 from altinn.protocol.feedback import with_feedback
 from altinn.protocol.filing_key import KIND_STAMP, PERIOD_STAMP, correction_of
+from altinn.protocol.masking import mask
 from altinn.protocol.outcome import ACCEPTED, REJECTED, Outcome
 from altinn.protocol.verdict_documents import VerdictDocuments
 from altinn.runs import FILE_MISSING, RunRules
@@ -156,14 +157,15 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         finally:
             bundle.clean_up()
         files = receipts_in(kept, folder)
-        outcome.require_accepted(instance_id)
+        told = _hidden(outcome)
+        told.require_accepted(instance_id)
         results = authority.results(contents)
-        receipt = self._receipt(kept, instance, outcome, folder, files) | results
+        receipt = self._receipt(kept, instance, told, folder, files) | results
         for name, value in results.items():
             context["ti"].xcom_push(name, value)
         if rules.verify_only:
             context["ti"].xcom_push("altinn_verified", receipt)
-            raise AirflowSkipException(f"verify only: {instance_id} is {outcome.state} ({outcome.reason})")
+            raise AirflowSkipException(f"verify only: {instance_id} is {told.state} ({told.reason})")
         self._announce(context, receipt, folder, results)
         return receipt
 
@@ -177,9 +179,9 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         for file in (one for one in files if one["data_type"] in authority.receipt_types):
             contents.add(str(file["data_type"]), str(file["file_name"]), _content(file))
         outcome = authority.verdict(instance, contents)
-        self.report(f"{instance.id}: {outcome.state}: {outcome.reason}")
+        self.report(f"{instance.id}: {outcome.state}: {_hidden(outcome).reason}")
         if outcome.state not in (ACCEPTED, REJECTED):
-            outcome.require_accepted(instance.id)
+            _hidden(outcome).require_accepted(instance.id)
         if before is not None and not bundle.is_outdated(before, outcome, files, self.documents):
             return before, outcome, contents
         written = bundle.write(
@@ -212,7 +214,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             sent = json.loads(stream.read())["sent"]
         kind = instance.stamps.get(KIND_STAMP, "")
         correction = correction_of(kind)
-        receipt = {
+        return {
             "instance_id": str(instance.id),
             "app": self.app,
             "period": self._period(instance),
@@ -223,7 +225,8 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             "reason": outcome.reason,
             "codes": list(outcome.codes),
             "already_filed": str(self.already_filed).strip().lower() == "true",
-            "documents": [{name: entry.get(name) for name in _SHOWN} for entry in sent],
+            # XComs and events hold no person's number, whatever the bundle holds.
+            "documents": masked([{name: entry.get(name) for name in _SHOWN} for entry in sent]),
             "confirmed_by": bundle.manifest.get("confirmed_by", ""),
             "confirmed_at": bundle.manifest.get("confirmed_at", ""),
             "files": [str(file["path"]) for file in files],
@@ -232,8 +235,6 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             "manifest_sha256": bundle.sha256,
             "instance_url": self.hook.instance_link(self.app, instance.id),
         }
-        # XComs and events hold no person's number, whatever the bundle holds.
-        return receipt | {name: masked(receipt[name]) for name in ("reason", "codes", "documents")}
 
     def _announce(
         self, context: Context, receipt: Mapping[str, Any], folder: ObjectStoragePath, results: Mapping[str, Any]
@@ -250,6 +251,11 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             events[alias].add(self.accepted_asset, extra=extra)
         if aliases:
             context["ti"].xcom_push(_ANNOUNCED_KEY, {name: receipt[name] for name in ("bundle", "manifest_sha256")})
+
+
+def _hidden(outcome: Outcome) -> Outcome:
+    """Return an outcome as logs, errors and XComs may tell it: the authority's words can hold a person's number."""
+    return Outcome(outcome.state, mask(outcome.reason), tuple(mask(code) for code in outcome.codes))
 
 
 def _marker(folder: ObjectStoragePath) -> ObjectStoragePath:
