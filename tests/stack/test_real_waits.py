@@ -105,11 +105,15 @@ def test_ending_the_wait_by_hand_withdraws_nothing(airflow: RealAirflow, conf: d
     """Judged at the end, when the same run has waited anew and become green: nothing can come later."""
     run_id, instance_id = waiting(airflow, "stack_feedback", conf)
     path = f"/api/v2/dags/stack_feedback/dagRuns/{run_id}/taskInstances/{WAIT}"
+    kept = f"{path}/state-store/altinn_wait_deadline"
+    first = airflow.api.service.call("GET", kept)["value"]
     airflow.api.service.call("PATCH", path, {"new_state": "failed"})
     assert airflow.wait_for_run("stack_feedback", run_id) == "failed"
+    assert airflow.api.service.call("GET", kept)["value"] == first, "nothing of ours ran that could forget it"
     assert airflow.states("stack_feedback", run_id)["filing.accepted"] == "upstream_failed"
     airflow.clear("stack_feedback", run_id, WAIT, "filing.accepted")
     airflow.wait_for_task("stack_feedback", run_id, WAIT, "deferred")
+    assert airflow.api.service.call("GET", kept)["value"]["deadline"] > first["deadline"], "who clears it waits anew"
     airflow.control(instance_id, "decide", outcome="accepted")
     airflow.require_success("stack_feedback", run_id)
     writes = [e["method"] for e in airflow.journal() if instance_id in e["path"] and e["method"] != "GET"]

@@ -22,13 +22,14 @@ from altinn import evidence
 from altinn.authorities.authority import Authority
 from altinn.cli import main
 from altinn.documents import opened, storage_path
-from altinn.evidence import Bundled, problems_of, write_manifest
+from altinn.evidence import Bundled, problems_of, write_document, write_manifest
 from altinn.operators import (
     AltinnCollectReceiptOperator,
     AltinnInstantiateOperator,
     AltinnProcessNextOperator,
     AltinnUploadDataOperator,
 )
+from altinn.operators.earlier_bundle import shows_person_numbers
 from altinn.protocol.model import Instance
 from altinn.protocol.outcome import ACCEPTED, REJECTED
 from altinn.protocol.outcome import Outcome as Verdict
@@ -633,6 +634,23 @@ def test_a_bundle_that_showed_person_numbers_is_masked_once_they_are_not_asked_f
     assert main(["verify-receipt", str(bundle), "--sha256", digest]) == 0
     assert collect(run_task, tmp_path, arguments).result["manifest_sha256"] == digest
     assert collect(run_task, tmp_path, arguments, show_person_numbers=True).result["manifest_sha256"] == digest
+
+
+@pytest.mark.parametrize(
+    "place", ["reason", "codes", "documents.json", "validation.json", "process.json", "events.json", "receipts/", ""]
+)
+def test_a_number_is_seen_wherever_a_bundle_shows_it(tmp_path: Path, place: str) -> None:
+    def told(where: str) -> str:
+        return PERSON if where == place else "nobody"
+
+    names = ("documents.json", "validation.json", "process.json", "events.json", f"receipts/{told('receipts/')}.txt")
+    files = [write_document(tmp_path, name, [told(name)], "x") for name in names]
+    files.append(write_document(tmp_path, "receipts/own.json", [PERSON], "the authority's document, never changed"))
+    write_manifest(tmp_path, {"reason": told("reason"), "codes": [told("codes")]}, files)
+    bundle, folder = evidence.read_manifest(tmp_path), storage_path(str(tmp_path))
+    assert bundle is not None
+    assert shows_person_numbers(bundle, folder) == bool(place)
+    assert shows_person_numbers(bundle, folder, receipts_only=True) == (place == "receipts/")
 
 
 class SaysANumber(Authority):
