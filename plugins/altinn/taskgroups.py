@@ -74,6 +74,9 @@ def altinn_filing(
     authority: str | Mapping[str, Any] | Authority | None = None,
     machine_confirms: bool | None = None,
     require_approval: bool | Mapping[str, Any] = False,
+    on_existing: str = "adopt",
+    on_changed: str = "fail",
+    on_foreign: str = "fail",
     receipts: str | None = None,
     wait: Mapping[str, Any] | None = None,
     dry_run: Any = False,
@@ -96,9 +99,11 @@ def altinn_filing(
         `load_authority`. With it the group ends in the task `accepted`: green means accepted.
     :param machine_confirms: whether the machine takes a step that the report leaves to choice, or a person; by default
         what the report says (a VAT return's confirmation is the machine's, a tax return's a person's). True is refused
-        for steps that only a person may take.
-    :param require_approval: put a person's approval before the first push; a mapping gives further arguments of
-        `AltinnApprovalOperator` (assigned_users, response_timeout, filing …).
+        for steps that only a person may take, False where there is no step that could be a person's. Without an
+        authority, False leaves the last task of `push_from` to a person, unless it is the only one.
+    :param require_approval: put a person's approval before the first push; a mapping, also an empty one, gives further
+        arguments of `AltinnApprovalOperator` (assigned_users, response_timeout, filing …).
+    :param on_existing: see `AltinnInstantiateOperator`; so are `on_changed` and `on_foreign`.
     :param receipts: folder where receipt bundles are kept; needed with an `authority`.
     :param wait: further arguments of all sensors (poll_interval, timeout …).
     :param dry_run: write nothing: `instantiate` says what a run would do, and all tasks of the group are skipped.
@@ -107,6 +112,8 @@ def altinn_filing(
     :raises AltinnConfigurationError: the arguments contradict the report.
     """
     report = None if authority is None else load_authority(authority)
+    steps = _chosen(group_id, report, push_from, machine_confirms)
+    is_approval_required = _is_required(group_id, require_approval)
     if report is not None and not receipts:
         raise AltinnConfigurationError(f"{group_id}: an authority's verdict needs receipts=, the folder of the proof")
     common = {
@@ -128,7 +135,10 @@ def altinn_filing(
             documents=documents,
             allow_changes=list(allow_changes),
             data_values=data_values,
-            approval="a person in Airflow" if require_approval else None,
+            approval="a person in Airflow" if is_approval_required else None,
+            on_existing=on_existing,
+            on_changed=on_changed,
+            on_foreign=on_foreign,
             **rules,
             **common,
         )
@@ -137,6 +147,7 @@ def altinn_filing(
             task_id="upload",
             documents=documents,
             allow_changes=list(allow_changes),
+            **rules,
             # The caller's own hash says what is the same, because a document may be made anew each time.
             on_delivered="fail" if content_sha256 is None else "tell",
             **instance,
@@ -144,10 +155,18 @@ def altinn_filing(
         validate = AltinnValidateOperator(task_id="validate", **instance)
         uploaded: Any = upload.output
         issues: Any = validate.output
-        approval = _approval(require_approval, instantiate, {"documents": uploaded, **rules})
+        approval = None
+        if is_approval_required:
+            more = dict(require_approval) if isinstance(require_approval, Mapping) else {}
+            approval = _approval(instantiate, {"documents": uploaded, **rules}, more)
         pushes, signatures = _steps(
-            [Step(task) for task in push_from] if report is None else _chosen(report, machine_confirms),
-            {"documents": uploaded, "approved": approval and approval.output, **rules},
+            steps,
+            {
+                "documents": uploaded,
+                "approved": approval and approval.output,
+                "on_foreign": on_foreign,
+                **rules,
+            },
             instance,
             dict(wait or {}),
         )
@@ -186,27 +205,63 @@ def altinn_filing(
     )
 
 
-def _chosen(report: Authority, machine_confirms: bool | None) -> list[Step]:
+def _chosen(
+    group_id: str, report: Authority | None, push_from: Sequence[str], machine_confirms: bool | None
+) -> list[Step]:
     """Settle who takes each step.
 
-    :raises AltinnConfigurationError: the machine is to take a step that only a person may take.
+    :raises AltinnConfigurationError: the choice does not fit the steps, or is none.
     """
-    steps = list(report.steps)
-    if machine_confirms and not any(step.by == CHOICE for step in steps):
-        refused = [step.task for step in steps if step.by == PERSON]
-        why = f"only a person may leave {', '.join(refused)}" if refused else "it has no step that is left to choice"
-        raise AltinnConfigurationError(f"machine_confirms=True does not fit the report of {report.name}: {why}")
+    if machine_confirms is not None and not isinstance(machine_confirms, bool):
+        raise AltinnConfigurationError(
+            f"{group_id}: machine_confirms must be True, False or None, not {machine_confirms!r}. It decides which "
+            "tasks there are, so it cannot be a template either"
+        )
+    if report is None:
+        steps, name = [Step(task) for task in push_from], "no authority"
+        if len(steps) > 1:
+            # The first push hands over the data; whoever takes the last step says that it is filed.
+            steps[-1] = replace(steps[-1], by=CHOICE, default_by=MACHINE)
+    else:
+        steps, name = list(report.steps), f"the report of {report.name}"
+    is_open = any(step.by == CHOICE for step in steps)
+    for_persons = [step.task for step in steps if step.by == PERSON]
+    if machine_confirms and not is_open and report is not None:
+        why = (
+            f"only a person may leave {', '.join(for_persons)}"
+            if for_persons
+            else "it has no step that is left to choice"
+        )
+        raise AltinnConfigurationError(f"{group_id}: machine_confirms=True does not fit {name}: {why}")
+    if machine_confirms is False and not is_open and not for_persons:
+        told = ", ".join(step.task for step in steps) or "none"
+        raise AltinnConfigurationError(
+            f"{group_id}: machine_confirms=False does not fit {name}: every step is the machine's ({told}). Leave the "
+            "step that is a person's out of push_from, or have its authority leave it to choice"
+        )
     named = {None: "", True: MACHINE, False: PERSON}[machine_confirms]
     return [replace(step, by=named or step.default_by) if step.by == CHOICE else step for step in steps]
 
 
+def _is_required(group_id: str, require_approval: object) -> bool:
+    """Say whether a person must approve; a mapping of further arguments says so even when it is empty.
+
+    :raises AltinnConfigurationError: it is something else, such as the text "False".
+    """
+    if isinstance(require_approval, Mapping):
+        return True
+    if isinstance(require_approval, bool):
+        return require_approval
+    raise AltinnConfigurationError(
+        f"{group_id}: require_approval must be True, False or a mapping of AltinnApprovalOperator's arguments, not "
+        f"{require_approval!r}. It decides which tasks there are, so it cannot be a template either"
+    )
+
+
 def _approval(
-    wanted: bool | Mapping[str, Any], instantiate: AltinnInstantiateOperator, common: Mapping[str, Any]
-) -> AltinnApprovalOperator | None:
+    instantiate: AltinnInstantiateOperator, common: Mapping[str, Any], more: dict[str, Any]
+) -> AltinnApprovalOperator:
     """Ask with everything that names the filing: app, company, period, kind, and where the draft can be read."""
-    if not wanted:
-        return None
-    more = dict(wanted) if isinstance(wanted, Mapping) else {}
 
     def told(key: str) -> str:
         return f"{{{{ ti.xcom_pull(task_ids='{instantiate.task_id}', key='{key}') or '' }}}}"

@@ -101,17 +101,19 @@ def test_a_run_that_may_only_look_writes_nothing(
 
 
 @pytest.mark.usefixtures("connection")
-def test_a_push_that_is_cleared_alone_may_only_look_as_well(
+def test_a_task_that_is_cleared_alone_may_only_look_as_well(
     run_task: RunTask, form: str, look: Look, tmp_path: Path
 ) -> None:
     tasks = filed(run_task, form, tmp_path, on_backfill="verify_only")
     for task in (tasks.instantiate, tasks.upload):
         assert run_task(task).state == "success"
-    for push in tasks.pushes:
-        refused = run_task(push, of_run=BACKFILL)
+    Path(form).write_bytes(Path(form).read_bytes().replace(b">a<", b">c<"))
+    before = look.writes()
+    for cleared in (tasks.upload, *tasks.pushes):
+        refused = run_task(cleared, of_run=BACKFILL)
         assert isinstance(refused.error, AltinnFilingError), refused.error
-        assert "nothing was pushed" in str(refused.error)
-    assert look.requests("PUT", "process/next") == []
+        assert "nothing was written" in str(refused.error)
+    assert look.writes() == before
 
 
 @pytest.mark.usefixtures("connection")

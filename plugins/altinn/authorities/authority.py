@@ -28,13 +28,22 @@ class Step:
     :param action: the action that leaves it; empty for the one that belongs to the task's type.
     :param by: "machine" (the login that files, whatever `machine_confirms` says), "person" (nobody else is let), or
         "choice" (what the filing's `machine_confirms` says).
-    :param default_by: who takes a step that is left to choice where the filing does not say.
+    :param default_by: who takes a step that is left to choice where the filing does not say: "machine" or "person".
+    :raises AltinnConfigurationError: `by` or `default_by` is something else. Whoever is not a person would file.
     """
 
     task: str
     action: str = ""
     by: str = MACHINE
     default_by: str = PERSON
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("by", (MACHINE, PERSON, CHOICE)), ("default_by", (MACHINE, PERSON))):
+            if getattr(self, name) not in allowed:
+                raise AltinnConfigurationError(
+                    f"step {self.task!r}: {name} must be one of {', '.join(map(repr, allowed))}, "
+                    f"not {getattr(self, name)!r}"
+                )
 
 
 class Authority:

@@ -13,6 +13,7 @@ from airflow.sdk import BaseOperator
 
 from altinn.exceptions import (
     AltinnError,
+    AltinnFilingError,
     AltinnInputError,
     AltinnNotYetError,
     AltinnSupersededError,
@@ -31,6 +32,8 @@ from altinn.triggers.pause_trigger import AltinnPauseTrigger
 if TYPE_CHECKING:
     from airflow.sdk import Context
     from airflow.sdk.definitions.retry_policy import RetryPolicy
+
+    from altinn.protocol.model import Instance
 
 
 class AltinnOperator(TextTemplates, BaseOperator):
@@ -109,6 +112,20 @@ class AltinnInstanceOperator(AltinnOperator):
         instance_id = InstanceId.parse(self.instance_id)
         self.show_instance(context, instance_id)
         return instance_id
+
+    def require_delivered(self, instance_id: InstanceId) -> Instance:
+        """Return the instance that a run which may only look works on.
+
+        :raises AltinnFilingError: it has not been delivered.
+        """
+        instance = self.hook.run(self.hook.session.perform(self.hook.storage.get_instance(instance_id)))
+        if not is_delivered(instance):
+            raise AltinnFilingError(
+                f"{instance_id} is not filed: it is at {instance.process.where}. This run may only look, so nothing "
+                "was written",
+                [str(instance_id)],
+            )
+        return instance
 
 
 class AltinnPatientOperator(AltinnOperator):

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from altinn.authorities.period_readers import period_reader_of_app
-from altinn.exceptions import AltinnFilingError, AltinnInputError
+from altinn.exceptions import AltinnInputError
 from altinn.operators.altinn_operator import AltinnPatientInstanceOperator
 from altinn.operators.approval_check import check_approval, flat_documents
 from altinn.protocol.advance import Advance
-from altinn.protocol.filing_key import is_delivered
 from altinn.protocol.manifest import ExpectedElement, Manifest
 from altinn.protocol.submission import Submission
 from altinn.protocol.survivor import LockedLook, Survivor
@@ -107,27 +106,13 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         self._check_arguments()
         instance_id = self.checked_instance_id(context)
         if RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill).looks_only:
-            return self._look(instance_id)
+            return _where(instance_id, self.require_delivered(instance_id).process, moved=False)
         self._draft = instance_id
         if self.needs_approval:
             check_approval(self.approved, self.documents)
         record = self.ledger_of(context, instance_id=str(instance_id)).record
         done = self.hook.run(self._submission(instance_id, living, waited, record).run())
         return _where(instance_id, done.process, done.moved)
-
-    def _look(self, instance_id: InstanceId) -> dict[str, Any]:
-        """Return where the instance is; a run that may only look has nothing to push.
-
-        :raises AltinnFilingError: it has not been delivered.
-        """
-        instance = self.hook.run(self.hook.session.perform(self.hook.storage.get_instance(instance_id)))
-        if not is_delivered(instance):
-            raise AltinnFilingError(
-                f"{instance_id} is not filed: it is at {instance.process.where}. This run may only look, so nothing "
-                "was pushed",
-                [str(instance_id)],
-            )
-        return _where(instance_id, instance.process, moved=False)
 
     def _check_arguments(self) -> None:
         if not self.from_task:

@@ -11,6 +11,7 @@ from altinn.operators.altinn_operator import AltinnInstanceOperator
 from altinn.operators.preflight import check_documents
 from altinn.protocol.filed_document import form_types
 from altinn.protocol.upload import Upload
+from altinn.runs import FILE_MISSING, RunRules
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,6 +37,8 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
         "/melding/sum" or "/melding/linje/sum"; without numbers they mean every item of a list, `*` means anything.
     :param on_delivered: when the instance has been delivered with another document than today's: "fail", or "tell" it
         in the log and go on with what was delivered, for a document that is made anew each time.
+    :param dry_run: write nothing: fail unless the instance has been delivered already, and compare it.
+    :param on_backfill: "verify_only" writes nothing in a backfill's run, likewise.
     :return: list of {"data_type", "file_name", "content_type", "size", "sha256", "element_id", "how"}; of a form also
         "meaning_sha256", by which a push sees that the form still says the same.
     """
@@ -48,6 +51,8 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
         "content_type",
         "file_name",
         "allow_changes",
+        "is_dry_run",
+        "on_backfill",
     )
     template_fields_renderers = {"documents": "json"}
 
@@ -62,6 +67,8 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
         scan_timeout: float = 600.0,
         allow_changes: Sequence[str] = (),
         on_delivered: str = "fail",
+        dry_run: bool | str = False,
+        on_backfill: str = FILE_MISSING,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -73,12 +80,16 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
         self.scan_timeout = scan_timeout
         self.allow_changes = allow_changes
         self.on_delivered = on_delivered
+        self.is_dry_run = dry_run  # BaseOperator has a method dry_run
+        self.on_backfill = on_backfill
 
     def execute(self, context: Context) -> list[dict[str, str | int]]:
         """Check, upload, and return what lies where."""
         if self.on_delivered not in ("fail", "tell"):
             raise AltinnInputError(f"on_delivered must be 'fail' or 'tell', not {self.on_delivered!r}")
         instance_id = self.checked_instance_id(context)
+        if RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill).looks_only:
+            self.require_delivered(instance_id)
         documents = documents_of(self._entries())
         metadata = self.hook.metadata(self.app)
         check_documents(self.app, metadata, documents, whole=False, report=self.report)
