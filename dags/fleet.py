@@ -1,12 +1,14 @@
 """File one report for many companies in one run.
 
 Each company is one mapped instance of the task group `company`, and shows in the grid by its number and the period. A
-company that fails stops no other; clear its failed tasks to go on with it, and nothing is filed twice. The last
-task reads from Altinn who is accepted, waiting, rejected or missing, and the run is green only when all are accepted.
+company that fails stops no other; clear its failed tasks to go on with it, and nothing is filed twice. In the end
+`summary` reads from Altinn who is accepted, waiting, rejected or missing, and `no_company_failed` sees that no task of
+any company has failed: the run is green only when both are.
 
-Which companies, and where each one's document lies, stands in a CSV file with the columns `organisation_number`, `name`
-and `path`; in a path, {period} and {organisation_number} are filled in. A table of a database does as well: let
-`companies` return its rows.
+Which companies, and where each one's document lies, stands in a list with the columns `organisation_number`, `name` and
+`path`; in a path, {period} and {organisation_number} are filled in. The list is a CSV file, or a table of a database
+that an Airflow connection leads to: `table://my_database/companies`. A row with a wrong number or without a path fails
+by itself; a company that stands there twice stops the run, because nobody can say which of its documents is meant.
 
 The report is told by the constants below; as they are, it is the demonstration app `ttd/basic`. The pool paces the
 calls: give every DAG that files with one authority the same pool, with as many slots as the authority should see tasks
@@ -18,10 +20,13 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import DAG, Param, get_current_context, task, task_group
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, BaseHook, Param, get_current_context, task, task_group
 
 from altinn.operators import AltinnPlanFilingOperator, AltinnReconcileOperator
 from altinn.runs import is_true
@@ -37,6 +42,28 @@ SCHEDULE = vat_terms(lead_days=5, automatic=AUTOMATIC)
 POOL = os.environ.get("ALTINN_FLEET_POOL", "default_pool")
 LABEL = "{{ ti.xcom_pull(task_ids='companies')[ti.map_index]['label'] }}"
 
+
+def rows_of(source: str) -> list[dict[str, Any]]:
+    """Read the list of companies.
+
+    :param source: path of a CSV file, local or on an object store, or "table://connection/table".
+    :raises AltinnInputError: the table's name is none.
+    """
+    from altinn.documents import storage_path
+    from altinn.exceptions import AltinnInputError
+
+    if not source.startswith("table://"):
+        text = storage_path(source).read_bytes().decode("utf-8-sig")
+        return list(csv.DictReader(io.StringIO(text)))
+    conn_id, _, table = source.removeprefix("table://").partition("/")
+    if not re.fullmatch(r"\w+(\.\w+)?", table, re.ASCII):
+        raise AltinnInputError(f"{source}: write table://connection/table, or table://connection/schema.table")
+    columns = ("organisation_number", "name", "path")
+    hook: Any = BaseHook.get_hook(conn_id)  # Needs the provider of that database.
+    records = hook.get_records(f"SELECT {', '.join(columns)} FROM {table} ORDER BY organisation_number")
+    return [dict(zip(columns, record, strict=True)) for record in records]
+
+
 with DAG(
     dag_id="fleet",
     description="File one report for a list of companies",
@@ -50,11 +77,11 @@ with DAG(
     tags=["altinn", "example"],
     params={
         **filing_params(SCHEDULE),
-        "companies_csv": Param(
+        "companies": Param(
             os.environ.get("ALTINN_FLEET_COMPANIES", "companies.csv"),
             type="string",
             title="Companies",
-            description="Path of a CSV file with the columns organisation_number, name and path",
+            description="A CSV file, or table://connection/table, with the columns organisation_number, name and path",
         ),
         "altinn_conn_id": Param("altinn_vat", type="string", title="Connection"),
     },
@@ -65,38 +92,36 @@ with DAG(
     @task(retries=0)
     def companies() -> list[dict[str, Any]]:
         """Read the list, and say for each company what is filed and how it is shown."""
-        from altinn.documents import storage_path
         from altinn.exceptions import AltinnInputError
         from altinn.runs import resolve_period
 
         context = get_current_context()
         period = resolve_period(context).name
-        source = context["params"]["companies_csv"]
-        rows = list(csv.DictReader(io.StringIO(storage_path(source).read_bytes().decode("utf-8-sig"))))
+        source = str(context["params"]["companies"])
         found = []
-        for number, row in enumerate(rows, 1):
-            company, path = str(row.get("organisation_number") or "").strip(), str(row.get("path") or "").strip()
-            if not company or not path:
-                raise AltinnInputError(f"{source}: company {number} has no organisation_number or no path")
+        for number, row in enumerate(rows_of(source), 1):
+            # Not empty, which would stand for the connection's own company.
+            company = "".join(str(row.get("organisation_number") or "").split()) or f"(row {number})"
+            path = str(row.get("path") or "").strip()
             path = path.replace("{period}", period).replace("{organisation_number}", company)
             label, documents = f"{company} {period}", [{"data_type": DATA_TYPE, "path": path}]
             found.append({"organisation_number": company, "period": period, "documents": documents, "label": label})
-        if len({one["organisation_number"] for one in found}) != len(found) or not found:
-            raise AltinnInputError(f"{source} is empty or names a company twice: leave each company in once")
+        twice = [label for label, count in Counter(one["label"] for one in found).items() if count > 1]
+        if twice or not found:
+            what = f"names {', '.join(twice)} more than once: leave each company in once" if twice else "is empty"
+            raise AltinnInputError(f"the list of companies {source} {what}")
         return found
 
     @task_group(default_args={"pool": POOL, "map_index_template": LABEL})
     def company(organisation_number: str, period: str, documents: list[dict[str, str]], label: str) -> None:
         """File for one company."""
         who: Any = {"organisation_number": organisation_number, "period": period, **kind, **altinn}
+        # Each task that writes knows the rules itself, so that none does when it is cleared alone.
+        rules: Any = {"dry_run": "{{ params.dry_run }}", "on_backfill": "{{ params.on_backfill }}"}
         plan = AltinnPlanFilingOperator(
-            task_id="plan",
-            dry_run="{{ params.dry_run }}",
-            on_backfill="{{ params.on_backfill }}",
-            max_filings_per_backfill="{{ params.max_filings_per_backfill }}",
-            **who,
+            task_id="plan", max_filings_per_backfill="{{ params.max_filings_per_backfill }}", **rules, **who
         )
-        filing = altinn_filing(documents=documents, wait_for_feedback=False, **who)
+        filing = altinn_filing(documents=documents, wait_for_feedback=False, **rules, **who)
         plan >> filing.group
 
     listed = companies()
@@ -112,6 +137,9 @@ with DAG(
         fail_unless_accepted="{{ not params.dry_run }}",
         trigger_rule="all_done",
         pool=POOL,
+        **kind,
         **altinn,
     )
-    listed >> each >> summary
+    # What is accepted may be an earlier filing than the one that failed, so the tasks themselves count as well.
+    no_company_failed = EmptyOperator(task_id="no_company_failed", trigger_rule="none_failed")
+    listed >> each >> [summary, no_company_failed]

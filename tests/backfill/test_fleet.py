@@ -63,7 +63,7 @@ def filed(installation: Installation, parties: dict[str, str]) -> list[str]:
 def test_fifty_companies_in_one_run(installation: Installation, tmp_path: Path) -> None:
     installation.enable(FLEET)
     listed, parties = set_up(installation, tmp_path)
-    conf = {"period": PERIOD, "companies_csv": listed}
+    conf = {"period": PERIOD, "companies": listed}
     everybody = [number(index) for index in range(COUNT)]
     failing = {number(index) for index in (NO_FILE, WRONG_DATA, NO_RIGHT)}
 

@@ -104,9 +104,17 @@ class Filer:
         self.look.submit(instance_id)
         return instance_id
 
-    def file_elsewhere(self, field: str) -> str:
+    def wait_for_a_person(self, instance_id: str) -> None:
+        """Fill in a draft and push it to its confirmation."""
+        base = f"/ttd/basic/instances/{instance_id}"
+        (form,) = [e["id"] for e in self.look.instance(instance_id)["data"] if e["dataType"] == "model"]
+        content = "<model><property1>a</property1><property2>b</property2></model>"
+        self.look.api("PUT", f"{base}/data/{form}", data=content, headers={"Content-Type": "application/xml"})
+        self.look.api("PUT", f"{base}/process/next", json={"action": "write"})
+
+    def file_elsewhere(self, field: str, values: dict[str, str] | None = None) -> str:
         """File as a person does in the portal: no stamp, only the form says the period."""
-        owner = {"instanceOwner": {"organisationNumber": FITNESS}}
+        owner = {"instanceOwner": {"organisationNumber": FITNESS}, "dataValues": values or {}}
         made = self.look.api("POST", "/ttd/basic/instances", json=owner).json()["id"]
         base = f"/ttd/basic/instances/{made}"
         (form,) = [e["id"] for e in self.look.instance(made)["data"] if e["dataType"] == "model"]
@@ -149,15 +157,35 @@ def test_a_newer_correction_counts(run_task: RunTask, connection: str, filer: Fi
     assert (row["state"], row["instance_id"], row["kind"]) == ("accepted", corrected, "correction-1")
 
 
-def test_what_waits_for_a_person(run_task: RunTask, connection: str, filer: Filer, look: Look) -> None:
+def test_what_waits_for_a_person(run_task: RunTask, connection: str, filer: Filer) -> None:
     waiting = filer.draft("2026-T4")
-    base = f"/ttd/basic/instances/{waiting}"
-    (form,) = [e["id"] for e in look.instance(waiting)["data"] if e["dataType"] == "model"]
-    content = "<model><property1>a</property1><property2>b</property2></model>"
-    look.api("PUT", f"{base}/data/{form}", data=content, headers={"Content-Type": "application/xml"})
-    look.api("PUT", f"{base}/process/next", json={"action": "write"})
+    filer.wait_for_a_person(waiting)
     row = run_task(reconcile(connection)).xcoms["altinn_filing_calendar"]["rows"][0]
     assert (row["state"], row["instance_id"]) == ("waiting_for_signature", waiting)
+
+
+def test_a_correction_that_waits_for_a_person_is_not_hidden_by_what_it_corrects(
+    run_task: RunTask, connection: str, filer: Filer
+) -> None:
+    filer.file("2026-T4")
+    correction = filer.draft("2026-T4", kind="correction", correction_number=1)
+    first = run_task(reconcile(connection)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (first["state"], first["kind"]) == ("accepted", "main")
+    assert "a draft of correction-1 is at Task_1" in first["reason"]
+    filer.wait_for_a_person(correction)
+    row = run_task(reconcile(connection)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"], row["kind"]) == ("waiting_for_signature", correction, "correction-1")
+    assert "main is accepted" in row["reason"]
+
+
+def test_only_the_filing_that_is_asked_for_counts(run_task: RunTask, connection: str, filer: Filer) -> None:
+    wanted: dict[str, Any] = {"kind": "correction", "correction_number": "1", "periods": ["2026-T4"]}
+    main = filer.file("2026-T4")
+    assert states(run_task(reconcile(connection, **wanted))) == {"2026-T4": "missing"}
+    correction = filer.file("2026-T4", kind="correction", correction_number=1)
+    for more, filed in ((wanted, correction), ({**wanted, "kind": "main", "correction_number": "0"}, main)):
+        row = run_task(reconcile(connection, **more)).xcoms["altinn_filing_calendar"]["rows"][0]
+        assert (row["state"], row["instance_id"]) == ("accepted", filed)
 
 
 def test_what_the_authority_rejected(run_task: RunTask, connection: str, filer: Filer, authority: str) -> None:
@@ -170,6 +198,17 @@ def test_what_was_filed_elsewhere(run_task: RunTask, connection: str, filer: Fil
     filed = filer.file_elsewhere("2026-T4")
     row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
     assert (row["state"], row["instance_id"], row["kind"]) == ("filed_elsewhere", filed, "")
+
+
+def test_what_was_filed_elsewhere_and_rejected_is_not_filed(
+    run_task: RunTask, connection: str, filer: Filer, authority: str
+) -> None:
+    filed = filer.file_elsewhere("2026-T4", {"verdict": "no"})
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"]) == ("rejected", filed)
+    ours = filer.file("2026-T4", on_foreign="ignore")
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"]) == ("accepted", ours)
 
 
 def test_a_period_that_cannot_be_read_hides_nothing(
@@ -209,6 +248,23 @@ def test_a_company_that_cannot_be_read_hides_no_other(
     assert "403" in found[OSLO][1]
 
 
+def test_a_number_that_is_none_hides_no_other(run_task: RunTask, connection: str, filer: Filer) -> None:
+    filer.file("2026-T4")
+    spaced = f"{FITNESS[:3]} {FITNESS[3:6]} {FITNESS[6:]}"
+    outcome = run_task(reconcile(connection, companies=["12345678", spaced], periods=["2026-T4"]))
+    rows = outcome.xcoms["altinn_filing_calendar"]["rows"]
+    assert [(row["organisation_number"], row["state"]) for row in rows] == [
+        ("12345678", "unknown"),
+        (FITNESS, "accepted"),
+    ]
+    assert (
+        rows[0]["reason"]
+        == "organisation number '12345678' must be nine digits without spaces, for example '974760673'"
+    )
+    twice = run_task(reconcile(connection, companies=[FITNESS, spaced]))
+    assert "is in the list 2 times" in str(twice.error)
+
+
 def test_reading_nothing_is_a_failure(run_task: RunTask, connection: str, emulator: Emulator) -> None:
     emulator.faults.add("403", method="GET", path="/storage/api/v1/instances$", occurrence="every")
     outcome = run_task(reconcile(connection, companies=[OSLO, FITNESS]))
@@ -220,6 +276,7 @@ class StatusService(BaseHTTPRequestHandler):
     """Skatteetaten's list of undelivered terms, as its published schema has it; needs a token."""
 
     terms: tuple[str, ...] = ()
+    length = "toMaaned"
     status = 200
     asked: list[str] = []
 
@@ -229,7 +286,7 @@ class StatusService(BaseHTTPRequestHandler):
         terms = "".join(
             "<terminUtenLevertMvaMelding><meldingskategori>alminnelig</meldingskategori><skattleggingsperiode>"
             f"<periode>{term}</periode><aar>2026</aar></skattleggingsperiode>"
-            "<skattleggingsperiodeType>toMaaned</skattleggingsperiodeType>"
+            f"<skattleggingsperiodeType>{self.length}</skattleggingsperiodeType>"
             "<leveringsfrist>2026-11-30</leveringsfrist></terminUtenLevertMvaMelding>"
             for term in self.terms
         )
@@ -311,8 +368,34 @@ def test_the_authority_s_list_is_held_against_what_altinn_has(
     rows = outcome.xcoms["altinn_filing_calendar"]["rows"]
     # The authority's own deadline counts, also against what the DAG says.
     assert [row["due_date"] for row in rows] == ["2026-11-30", "2026-08-31", "2026-11-30", "2026-11-30"]
-    assert "the authority lists it as not delivered" in rows[0]["reason"]
+    assert "the authority lists 2026-T2 as not delivered" in rows[0]["reason"]
     assert StatusService.asked == [STATUS_PATH.replace("{organisation_number}", BORETTSLAG)]
+
+
+@pytest.mark.parametrize(
+    ("length", "terms", "listed"),
+    [
+        ("maaned", ("juli", "august"), "2026-M07, 2026-M08"),
+        ("aar", ("aarlig",), "2026"),
+        ("treMaaned", ("juli-september",), "2026-Q3"),
+    ],
+)
+def test_a_company_that_reports_by_other_periods_has_not_filed_elsewhere(
+    run_task: RunTask,
+    system_user: str,
+    status_service: str,
+    monkeypatch: pytest.MonkeyPatch,
+    length: str,
+    terms: tuple[str, ...],
+    listed: str,
+) -> None:
+    monkeypatch.setattr(StatusService, "length", length)
+    monkeypatch.setattr(StatusService, "terms", terms)
+    wanted = {"companies": [BORETTSLAG], "periods": ["2026-T4"], "undelivered_url": status_service}
+    outcome = run_task(reconcile(system_user, **wanted))
+    assert states(outcome) == {"2026-T4": "missing"}
+    row = outcome.xcoms["altinn_filing_calendar"]["rows"][0]
+    assert f"the authority lists {listed} as not delivered" in row["reason"]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -358,7 +441,8 @@ def test_the_periods_by_default(run_task: RunTask, connection: str) -> None:
     [
         ({"companies": []}, "companies must be a list"),
         ({"companies": [FITNESS, FITNESS]}, "is in the list 2 times"),
-        ({"companies": ["12345"]}, "is no organisation number"),
+        ({"companies": ["12345"]}, "must be nine digits"),
+        ({"companies": [""]}, "must be nine digits"),
         ({"report": "vat"}, "no report is called"),
         ({"authority": "nobody"}, "there is no authority"),
         ({"count": 0, "periods": None}, "count must be at least 1"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from altinn.authorities.authority import Authority
@@ -20,7 +20,7 @@ from altinn.filing_calendar.calendar_rows import (
     WAITING_FOR_SIGNATURE,
     CalendarRow,
 )
-from altinn.periods import Period
+from altinn.periods import Period, parse_period
 from altinn.protocol import outcome
 from altinn.protocol.app_api import App
 from altinn.protocol.feedback import with_feedback
@@ -64,7 +64,9 @@ class CompanyCalendar:
     :param period_of: reads the period of an instance that carries no stamp of ours.
     :param link: the address where a person sees an instance.
     :param expected: hash over the source documents by period, where the caller knows what was meant.
-    :param undelivered: periods that the authority itself lists as not delivered; None when it was not asked.
+    :param undelivered: periods that the authority itself lists as not delivered, of whatever kind; None when it was not
+        asked.
+    :param kind: as it is stamped ("main", "correction-1"): only this filing counts; the newest one when left empty.
     """
 
     session: Session
@@ -79,6 +81,7 @@ class CompanyCalendar:
     link: Callable[[Instance], str]
     expected: Mapping[str, str] = field(default_factory=dict)
     undelivered: frozenset[str] | None = None
+    kind: str = ""
 
     def rows(self, key: FilingKey, periods: Sequence[Period]) -> Flow[list[CalendarRow]]:
         """Read the owner's instances once, and return a row for each period.
@@ -90,6 +93,8 @@ class CompanyCalendar:
         others: dict[str, list[Instance]] = {}
         for instance in instances:
             if is_own(instance):
+                if self.kind and _kind(instance) != self.kind:
+                    continue
                 ours.setdefault(instance.stamps.get(PERIOD_STAMP, ""), []).append(instance)
             elif is_delivered(instance):
                 name = yield from self.period_of(instance)
@@ -102,22 +107,51 @@ class CompanyCalendar:
 
     def _row(self, period: Period, ours: Sequence[Instance], others: Sequence[Instance]) -> Flow[CalendarRow]:
         delivered = sorted((i for i in ours if is_delivered(i)), key=_correction)
-        twice = len({_kind(i) for i in delivered}) < len(delivered)
-        if twice or (delivered and others):
-            ids = ", ".join(str(i.id) for i in (*delivered, *others))
+        drafts = [i for i in ours if not (is_delivered(i) or i.is_soft_deleted or i.is_hard_deleted)]
+        if correction_of(self.kind):
+            others = ()  # What somebody else has filed is what this one corrects.
+        rejected, standing = yield from self._parted(others)
+        if len({_kind(i) for i in delivered}) < len(delivered) or (delivered and standing):
+            ids = ", ".join(str(i.id) for i in (*delivered, *standing))
             return self._about(period, DIFFERING, f"filed more than once: {ids}", delivered[-1])
         if delivered:
-            return (yield from self._judged(period, delivered[-1]))
-        if others:
-            return self._about(period, FILED_ELSEWHERE, "filed without this provider's key", others[-1])
-        return self._not_filed(period, [i for i in ours if not (i.is_soft_deleted or i.is_hard_deleted)])
+            row = yield from self._judged(period, delivered[-1])
+            return self._with_later(row, period, [i for i in drafts if _correction(i) > _correction(delivered[-1])])
+        if standing:
+            return self._about(period, FILED_ELSEWHERE, "filed without this provider's key", standing[-1])
+        if rejected and not drafts:
+            reason = "filed without this provider's key, and rejected"
+            return self._about(period, REJECTED, reason, rejected[-1])
+        return self._not_filed(period, drafts)
+
+    def _parted(self, others: Sequence[Instance]) -> Flow[tuple[list[Instance], list[Instance]]]:
+        """Part what others have filed into what the authority has rejected, and the rest."""
+        rejected: list[Instance] = []
+        rest: list[Instance] = []
+        for instance in others:
+            verdict = yield from self._verdict(instance)
+            (rejected if verdict.state == outcome.REJECTED else rest).append(instance)
+        return rejected, rest
+
+    def _with_later(self, row: CalendarRow, period: Period, drafts: Sequence[Instance]) -> CalendarRow:
+        """Let a correction that is under way show beside what it corrects: a person may have to sign it."""
+        for draft in sorted(drafts, key=_correction, reverse=True):
+            stands = outcome.standing(draft)
+            if stands.state == outcome.WAITING_FOR_PERSON:
+                reason = f"{_kind(draft)}: {stands.reason}; {row.kind} is {row.state.replace('_', ' ')}"
+                return self._about(period, WAITING_FOR_SIGNATURE, reason, draft)
+        if not drafts:
+            return row
+        told = "; ".join(f"a draft of {_kind(draft)} is at {draft.process.where}" for draft in drafts)
+        return replace(row, reason=f"{row.reason}; {told}")
 
     def _judged(self, period: Period, instance: Instance) -> Flow[CalendarRow]:
         verdict = yield from self._verdict(instance)
         state = _STATES.get(verdict.state, UNKNOWN)
         reason = "; ".join((verdict.reason, *verdict.codes))
-        if state in (ACCEPTED, FILED) and self.undelivered is not None and period.name in self.undelivered:
-            return self._about(period, DIFFERING, "the authority lists the period as not delivered", instance)
+        listed = self._listed(period)
+        if state in (ACCEPTED, FILED) and listed:
+            return self._about(period, DIFFERING, f"the authority lists {listed} as not delivered", instance)
         meant, stamped = self.expected.get(period.name), instance.stamps.get(HASH_STAMP)
         if state in (ACCEPTED, FILED) and meant and stamped and meant != stamped:
             return self._about(period, DIFFERING, "its draft was made with other documents than these", instance)
@@ -144,11 +178,20 @@ class CompanyCalendar:
                 return self._about(period, WAITING_FOR_SIGNATURE, stands.reason, draft)
         late = self.due_date(period) < self.today
         reason = f"a draft is at {drafts[0].process.where}" if drafts else "Altinn shows this login no instance of it"
-        if self.undelivered is not None and period.name in self.undelivered:
-            reason += "; the authority lists it as not delivered"
+        listed = self._listed(period)
+        if listed:
+            reason += f"; the authority lists {listed} as not delivered"
         elif self.undelivered is not None and late:
             return self._about(period, FILED_ELSEWHERE, "the authority does not list it as undelivered", None)
         return self._about(period, MISSING if late else NOT_DUE, reason, drafts[0] if drafts else None)
+
+    def _listed(self, period: Period) -> str:
+        """Name what the authority lists as not delivered of this period; empty when there is nothing.
+
+        A company may report by other periods than these: a month that is not delivered is a part of its term.
+        """
+        listed = sorted((parse_period(name) for name in self.undelivered or ()), key=lambda one: one.start)
+        return ", ".join(one.name for one in listed if one.start <= period.end and period.start <= one.end)
 
     def _unread(self, row: CalendarRow, unreadable: Sequence[Instance]) -> CalendarRow:
         """Say that an instance whose period nobody can read may be the missing one."""
@@ -156,7 +199,7 @@ class CompanyCalendar:
             return row
         ids = ", ".join(str(i.id) for i in unreadable)
         reason = f"nothing with a known period is filed, but the period of {ids} cannot be read"
-        return CalendarRow(**{**row.as_json(), "state": UNKNOWN, "reason": reason})
+        return replace(row, state=UNKNOWN, reason=reason)
 
     def _about(self, period: Period, state: str, reason: str, instance: Instance | None) -> CalendarRow:
         there = {
