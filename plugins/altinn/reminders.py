@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 DAYS_BEFORE = (10, 3, 1)
 """Days before the deadline on which a person is reminded."""
 
-MOST_MAPPED = 1000
-"""Instances of a mapped task that are looked for."""
-
 log = logging.getLogger(__name__)
 
 
@@ -163,14 +160,8 @@ def _instances_of(dag_id: str, run_id: str, task_id: str) -> list[str]:
     """Return what the task made; of a mapped task, what each of its instances made."""
     from airflow.sdk.execution_time.xcom import XCom
 
-    found: list[str] = []
-    for map_index in range(-1, MOST_MAPPED):
-        value = XCom.get_one(key="return_value", dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index)
-        if value:
-            found.append(str(value))
-        if (map_index < 0 and value) or (map_index >= 0 and not value):
-            break
-    return found
+    found = XCom.get_all(key="return_value", dag_id=dag_id, task_id=task_id, run_id=run_id)
+    return [str(value) for value in found or () if value]
 
 
 async def _progress(instance_id: str, from_task: str, conn_id: str, on_behalf_of: str | None) -> Progress:

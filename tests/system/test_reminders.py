@@ -175,13 +175,13 @@ def test_each_instance_of_a_mapped_filing_is_told(
     filed: Filed, supervisor: MemorySupervisor, pushed: Pushed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = pushed("ttd/basic")["instance_id"]
-    made = {0: filed.instance_id, 1: other}
+    made = [other, None, filed.instance_id]  # The second company's instance has failed.
 
-    def of_mapped(message: Any) -> Any:
-        return comms.XComResult(key=message.key, value=made.get(message.map_index))
+    def of_mapped(_message: Any) -> Any:
+        return comms.XComSequenceSliceResult(root=[one for one in made if one])
 
-    monkeypatch.setattr(supervisor, "_GetXCom", of_mapped)
-    assert filed.call(0) == "reminded, nothing to sign yet"
+    monkeypatch.setattr(supervisor, "_GetXComSequenceSlice", of_mapped)
+    assert filed.call(0) == "nothing to sign yet, reminded"
     assert [filed.instance_id in line for line in filed.lines()] == [True]
 
 

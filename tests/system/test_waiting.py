@@ -318,6 +318,23 @@ def test_what_passes_is_waited_out(pushed: Pushed, proxied: str, proxy: AltinnPr
     assert event["status"] == "done"
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_an_instance_that_stays_away_ends_the_wait_and_one_such_answer_does_not(
+    pushed: Pushed, proxied: str, proxy: AltinnProxy, slept: list[float], status: int
+) -> None:
+    arguments = pushed("ttd/basic", "data", "confirmation")
+    now = time.time()
+    far: dict[str, Any] = {"since": now, "deadline": now + 90 * 86400}
+    far |= {"poll_interval": 60.0, "max_poll_interval": 600.0}
+    proxy.falsify("GET", "/storage/", status, times=3)
+    assert asyncio.run(event_of(trigger_for(arguments["instance_id"], proxied, **far)))["status"] == "done"
+    proxy.falsify("GET", "/storage/", status, times=50)
+    event = asyncio.run(event_of(trigger_for(arguments["instance_id"], proxied, **far)))
+    assert event["status"] == "error"
+    assert str(status) in event["message"]
+    assert 900 <= sum(slept) < 6000
+
+
 def test_fifty_waits_share_one_login_and_one_session(
     pushed: Pushed, connect: Connect, look: Look, supervisor: MemorySupervisor
 ) -> None:

@@ -117,7 +117,8 @@ def _read_date(root: Element, path: str) -> date:
 def read_validation_result(data: bytes) -> ValidationResult:
     """Read `valideringsresultat` in either of its published forms.
 
-    A document that has both forms, and they contradict each other, is unknown. Person numbers in it are hidden.
+    A document that contradicts itself is unknown: one that has both forms with different results, or one with a finding
+    that makes a return invalid and a result that does not say so. Person numbers in it are hidden.
 
     :raises AltinnDocumentError: it is another document, or states no result.
     """
@@ -126,6 +127,8 @@ def read_validation_result(data: bytes) -> ValidationResult:
     other = text_at(root, "status", _RESULT) if stated else needed_at(root, "status", _RESULT)
     issues = (*_schema_issues(root), *_service_issues(root))
     found = {_status(one) for one in (stated, other) if one}
+    if any(issue.severity == _SEVERITIES["invalid"] for issue in issues):
+        found.add("invalid")
     words = " / ".join(_shown(one) for one in (stated, other) if one)
     return ValidationResult(found.pop() if len(found) == 1 else "unknown", words, issues)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from altinn.exceptions import AltinnConfigurationError, AltinnRejectedError, AltinnUnknownOutcomeError
+from altinn.protocol.masking import mask
 from altinn.protocol.model import Instance, InstanceEvent
 
 DRAFT = "draft"
@@ -29,7 +30,17 @@ REJECTING_LABELS = frozenset({"avvist", "avslått", "underkjent", "ugyldig", "re
 ACCEPTING_LABELS = frozenset({"mottatt", "motteke", "godkjent", "akseptert", "accepted", "approved", "received"})
 """Sub-status labels that go with an acceptance where nothing else is said; any other label is unknown."""
 
-_REJECTING_END = re.compile(r"reject|refus|deni|declin|cancel|abort|fail|feil|avvis|avsl|avbr|underkj|ugyldig", re.I)
+_REJECTING_END = re.compile(
+    r"reject|refus|den(?:y|i)|declin|disapprov|cancel|abort|fail|error|withdr[ae]w|expir|terminat|delet|invalid"
+    r"|(?:not|un|ikke)[-_ ]?(?:accept|approv|godkje|aksept|mot+at+)"
+    r"|feil|avvis|avsl(?:ag|aa?tt|ått)|avbr|underkj|ugyldig|trukket|tilbakekal|slettet|utl(?:o|oe|ø)p",
+    re.IGNORECASE,
+)
+"""What an end event's name says no with, in English and Norwegian; a word too many costs a look, one too few a false
+acceptance. "Avsluttet" (ended) is none of them."""
+_WITHOUT_ERROR = re.compile(
+    r"(?:uten|ingen|without|no)[-_ ]?(?:feil|errors?|failures?)|(?:feil|error)[-_ ]?fr(?:i|ee)", re.I
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +65,15 @@ class Outcome:
         if self.state == ACCEPTED:
             return
         if self.state == REJECTED:
-            listed = "".join(f"\n  {code}" for code in self.codes[:20])
-            more = f"\n  … and {len(self.codes) - 20} more" if len(self.codes) > 20 else ""
+            # The authority's words may name people.
+            codes = tuple(map(mask, self.codes))
+            listed = "".join(f"\n  {code}" for code in codes[:20])
+            more = f"\n  … and {len(codes) - 20} more" if len(codes) > 20 else ""
             raise AltinnRejectedError(
-                f"{instance_id} was rejected: {self.reason}{listed}{more}", [str(instance_id)], self.codes
+                f"{instance_id} was rejected: {mask(self.reason)}{listed}{more}", [str(instance_id)], codes
             )
         raise AltinnUnknownOutcomeError(
-            f"{instance_id} is not accepted ({self.state.replace('_', ' ')}): {self.reason}", [str(instance_id)]
+            f"{instance_id} is not accepted ({self.state.replace('_', ' ')}): {mask(self.reason)}", [str(instance_id)]
         )
 
 
@@ -137,7 +150,7 @@ def doubt_about(instance: Instance, accepted_labels: Collection[str]) -> str:
     label, end = instance.substatus.strip(), instance.process.end_event
     if label and not is_one_of(label, accepted_labels):
         return f"the authority's sub-status is {label[:60]!r}, which is not known here as an acceptance"
-    if _REJECTING_END.search(end):
+    if _REJECTING_END.search(_WITHOUT_ERROR.sub("", end)):
         return f"the process has ended at {end[:60]!r}, which sounds like a rejection"
     return ""
 

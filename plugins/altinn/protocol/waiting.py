@@ -124,6 +124,8 @@ class WaitFor:
         if not events:
             text = f"the instance is at {process.where}; whether it has been in {self.task!r} cannot be seen"
             return Progress(WAITING, text, warn=True)
+        if process.is_ended and not any(event.event_type == _ENDED for event in events):
+            return Progress(WAITING, "the process has ended, and how is not among the instance's events yet")
         return self._on_path(process, [event for event in events if event.event_type in (_STARTED, _ABANDONED)])
 
     def _is_here(self, process: Process) -> bool:
@@ -133,7 +135,11 @@ class WaitFor:
         return self.task in (event.task_id, event.task_type)
 
     def _on_path(self, process: Process, path: Sequence[InstanceEvent]) -> Progress:
-        """Decide from the tasks in the order in which they were begun; whoever comes back to an old one was refused."""
+        """Decide from the tasks in the order in which they were begun.
+
+        Whoever comes back to a task that lies before the awaited one, as the first round went, was refused; whoever has
+        gone forward from there once more is in another round, whose step has not been taken yet.
+        """
         begun = [number for number, event in enumerate(path) if event.event_type == _STARTED]
         own = [number for number in begun if self._matches(path[number])]
         if not own:
@@ -145,18 +151,20 @@ class WaitFor:
         if not process.is_ended and path[begun[-1]].task_id != process.task_id:
             return Progress(WAITING, f"the instance is moving on from {process.where}")
         last = own[-1]
-        before = {path[number].task_id for number in begun if number < last}
+        before = {path[number].task_id for number in begun if number < own[0]}
         refused = any(event.event_type == _ABANDONED and self._matches(event) for event in path[last:])
         if not refused and (process.is_ended or process.task_id not in before):
             return Progress(DONE)
-        if self.kind == REACHED and not process.is_ended:
+        since = [path[number].task_id for number in begun if number > last]
+        is_again = len(since) > 1 and before.issuperset(since)
+        if (self.kind == REACHED or is_again) and not process.is_ended:
             return Progress(WAITING, f"the instance has come back to {process.where}", ahead=True)
         if self.kind == REACHED:
             return Progress(DONE)
         return Progress(STOPPED, f"the step was refused: the instance is now at {process.where}")
 
 
-_STARTED, _ABANDONED = "process_StartTask", "process_AbandonTask"
+_STARTED, _ABANDONED, _ENDED = "process_StartTask", "process_AbandonTask", "process_EndEvent"
 
 
 def _is_deleted(instance: Instance) -> bool:

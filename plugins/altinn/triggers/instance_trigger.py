@@ -11,7 +11,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from altinn.exceptions import AltinnError, AltinnHttpError
+from altinn.exceptions import AltinnError, AltinnForbiddenError, AltinnHttpError, AltinnNotFoundError
 from altinn.hooks.altinn_hook import app_of
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.session import RepeatRules, Session
@@ -24,6 +24,10 @@ _GROWTH = 3.0
 _JITTER = 0.15
 _LONGEST_ASKED = 3600.0
 """Seconds of a `Retry-After` that are obeyed."""
+
+_GONE_LOOKS, _GONE_SECONDS = 4, 900.0
+"""So many looks in a row, over so many seconds, that show no instance end the wait: a living one may answer a single
+one with 404 or 403."""
 
 _ONCE = Session(RepeatRules(attempts=1))
 """The next look is the repeat: nobody else waits for this one's turn meanwhile."""
@@ -82,6 +86,7 @@ class AltinnInstanceTrigger(BaseTrigger):
         self.on_behalf_of = on_behalf_of
         self.external_ref = external_ref
         self._name_checked = False
+        self._unseen: list[float] = []
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return ids and numbers only; the login is fetched where the trigger runs."""
@@ -148,12 +153,18 @@ class AltinnInstanceTrigger(BaseTrigger):
                     check_name=not self._name_checked,
                 )
                 progress = await session.run(found)
+        except (AltinnForbiddenError, AltinnNotFoundError) as exc:
+            self._unseen.append(time.time())
+            if len(self._unseen) >= _GONE_LOOKS and self._unseen[-1] - self._unseen[0] >= _GONE_SECONDS:
+                raise
+            return waiting_despite(exc), 0.0
         except AltinnError as exc:
             if not is_worth_waiting(exc):
                 raise
             asked = exc.retry_after if isinstance(exc, AltinnHttpError) else None
             return waiting_despite(exc), min(asked or 0.0, _LONGEST_ASKED)
         self._name_checked = True
+        self._unseen.clear()
         return progress, 0.0
 
     def _event(self, status: str, message: str) -> dict[str, str]:

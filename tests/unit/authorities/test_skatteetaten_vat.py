@@ -210,6 +210,19 @@ def test_a_deviation_in_the_form_of_the_schema_is_read() -> None:
     assert found.codes == ("R018: Summen stemmer ikke; sum",)
 
 
+@pytest.mark.parametrize(("stated", "status"), [("avvikende", "unknown"), ("ugyldig", "invalid")])
+def test_a_finding_that_makes_a_return_invalid_is_never_a_mere_deviation(stated: str, status: str) -> None:
+    found = vat.read_validation_result(
+        f"""<valideringsresultat xmlns="no:skatteetaten:fastsetting:avgift:mva:valideringsresultat:v1">
+          <avvikVedMeldingslevering>{stated} skattemelding</avvikVedMeldingslevering>
+          <avvik><stiTilAvvik>/mvaMeldingDto</stiTilAvvik>
+            <avviksinformasjon><avvikstype>ugyldig skattemelding</avvikstype><avvikKode>R001</avvikKode>
+            </avviksinformasjon></avvik>
+        </valideringsresultat>""".encode()
+    )
+    assert found.status == status
+
+
 def test_a_refusal_in_the_form_of_the_service_is_read() -> None:
     found = vat.read_validation_result(sample("invalid-real/doc-valideringsresultat-UGYLDIG.xml"))
     assert found.status == "invalid"

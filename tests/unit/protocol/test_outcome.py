@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from altinn.exceptions import AltinnConfigurationError, AltinnRejectedError, AltinnUnknownOutcomeError
+from altinn.exceptions import (
+    AltinnConfigurationError,
+    AltinnFilingError,
+    AltinnRejectedError,
+    AltinnUnknownOutcomeError,
+)
 from altinn.protocol.model import Instance, InstanceEvent
 from altinn.protocol.outcome import (
     STATES,
@@ -107,6 +112,42 @@ def ended(label: str = "", text: str = "", confirmed: str = "", at_event: str = 
 )
 def test_acceptance_is_what_the_rule_says(rule: AcceptanceRule, instance: Instance, state: str) -> None:
     assert rule.outcome(instance).state == state
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "EndEvent_Denied", "DenyEnd", "IkkeGodkjent", "Ikke_akseptert", "NotAccepted", "not-approved", "Unapproved",
+        "Trukket", "TilbaketrukketSlutt", "Withdrawn", "Tilbakekalt", "Slettet", "Deleted", "Expired", "Utloept",
+        "Utløpt", "Terminated", "Error_1", "Avslag", "Avslått", "AvslaattEnd", "Avslatt", "Feilet", "Cancelled",
+    ],
+)  # fmt: skip
+def test_an_end_that_sounds_like_a_rejection_is_no_acceptance(name: str) -> None:
+    found = AcceptanceRule("ended").outcome(ended(at_event=name))
+    assert (found.state, "sounds like a rejection" in found.reason) == ("unknown", True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["EndEvent_1", "Avsluttet", "SluttUtenFeil", "uten_feil", "NoErrors", "WithoutError", "Feilfri", "Godkjent",
+     "Accepted", "Mottatt", "Event_1dtbe0r", "Ferdig", "StopEvent_1"],
+)  # fmt: skip
+def test_an_end_that_says_nothing_of_the_kind_is_one(name: str) -> None:
+    assert AcceptanceRule("ended").outcome(ended(at_event=name)).state == "accepted"
+
+
+@pytest.mark.parametrize(
+    ("state", "error"), [("rejected", AltinnRejectedError), ("unknown", AltinnUnknownOutcomeError)]
+)
+def test_the_authority_s_words_reach_an_error_without_person_numbers(
+    state: str, error: type[AltinnFilingError]
+) -> None:
+    found = Outcome(state, "filed by 01017012345", ("R1: person 01017012345 is not known",))
+    with pytest.raises(error) as raised:
+        found.require_accepted("500000/guid")
+    assert "01017012345" not in str(raised.value)
+    assert "01017012345" not in str(getattr(raised.value, "codes", ""))
+    assert "filed by <eleven digits>" in str(raised.value)
 
 
 def test_a_rejection_by_sub_status_has_the_authority_s_words() -> None:

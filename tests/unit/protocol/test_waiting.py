@@ -68,6 +68,7 @@ def began(*tasks: str) -> list[InstanceEvent]:
 
 
 START = "Task_1 data"
+END = InstanceEvent("process_EndEvent", "2026-01-01T00:01:00Z", "", "", "", "")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,37 @@ START = "Task_1 data"
             (START, "Task_2 signing", "-Task_2 signing", START, "Task_2 signing", "Task_3 feedback"),
             "done",
         ),
+        # A second round: what lies behind the step there was passed in the first one as well.
+        (
+            "left",
+            "signing",
+            (START, "Task_2 signing", "Task_3 confirmation", START, "Task_2 signing", "Task_3 confirmation"),
+            "done",
+        ),
+        (
+            "reached",
+            "signing",
+            (START, "Task_2 signing", "Task_3 confirmation", START, "Task_2 signing", "Task_3 confirmation"),
+            "done",
+        ),
+        (
+            "left",
+            "signing",
+            (START, "Task_2 signing", "Task_3 confirmation", START, "Task_2 signing", START),
+            "stopped",
+        ),
+        (
+            "left",
+            "signing",
+            (START, "Task_2 payment", "Task_3 signing", "-Task_3 signing", START, "Task_2 payment"),
+            "waiting",
+        ),
+        (
+            "left",
+            "signing",
+            (START, "Task_2 payment", "Task_3 signing", "-Task_3 signing", START, "Task_5 data"),
+            "stopped",
+        ),
         ("left", "confirmation", (START, "Task_2 confirmation", "Task_3 confirmation"), "waiting"),
         ("left", "confirmation", (START, "Task_2 confirmation", "Task_3 confirmation", START), "stopped"),
     ],
@@ -120,7 +152,15 @@ def test_where_it_has_been_says_whether_a_step_is_taken(
     ],
 )
 def test_an_end_without_the_step_is_no_step(kind: str, path: tuple[str, ...], state: str) -> None:
-    assert WaitFor(kind, "signing").progress(ENDED, began(*path)).state == state
+    assert WaitFor(kind, "signing").progress(ENDED, [*began(*path), END] if path else []).state == state
+
+
+def test_an_end_whose_events_are_late_decides_nothing() -> None:
+    """The refusal that ended it may not be among them yet."""
+    path = began(START, "Task_2 signing")
+    assert WaitFor("left", "signing").progress(ENDED, path).state == "waiting"
+    refused = [*path, *began("-Task_2 signing"), END]
+    assert WaitFor("left", "signing").progress(ENDED, refused).state == "stopped"
 
 
 @pytest.mark.parametrize("instance", [DATA, CONFIRMATION, FEEDBACK, ENDED])
