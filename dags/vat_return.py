@@ -224,29 +224,31 @@ with DAG(
         deadline="{{ ti.xcom_pull(task_ids='period')['due'] }}",
         poll_interval=5.0,
     )
+    # Each task that writes knows the rules itself, so that none does when it is cleared alone.
+    rules: Any = {"dry_run": "{{ params.dry_run }}", "on_backfill": "{{ params.on_backfill }}"}
     plan = AltinnPlanFilingOperator(
         task_id="plan",
-        dry_run="{{ params.dry_run }}",
-        on_backfill="{{ params.on_backfill }}",
+        **rules,
         max_filings_per_backfill="{{ params.max_filings_per_backfill }}",
         **filing,
     )
-    instantiate = AltinnInstantiateOperator(task_id="instantiate", documents=prepared["documents"], **filing)
+    instantiate = AltinnInstantiateOperator(task_id="instantiate", documents=prepared["documents"], **rules, **filing)
     instance: Any = {"instance_id": instantiate.output, **altinn}
+    written: Any = {**instance, **rules}
 
     # The envelope holds the time at which it was made; where its file is lost, a new one differs in that alone.
     upload_envelope = AltinnUploadDataOperator(
-        task_id="upload_envelope", documents=[prepared["envelope"]], on_delivered="tell", **instance
+        task_id="upload_envelope", documents=[prepared["envelope"]], on_delivered="tell", **written
     )
-    upload_return = AltinnUploadDataOperator(task_id="upload_return", documents=[prepared["return"]], **instance)
+    upload_return = AltinnUploadDataOperator(task_id="upload_return", documents=[prepared["return"]], **written)
     upload_attachments = AltinnUploadDataOperator(
-        task_id="upload_attachments", documents=prepared["attachments"], **instance
+        task_id="upload_attachments", documents=prepared["attachments"], **written
     )
     uploaded: Any = [upload_envelope.output, upload_return.output, upload_attachments.output]
 
     validate = AltinnValidateOperator(task_id="validate", **instance)
-    submit = AltinnProcessNextOperator(task_id="submit", from_task="data", documents=uploaded, **instance)
-    confirm = AltinnProcessNextOperator(task_id="confirm", from_task="confirmation", documents=uploaded, **instance)
+    submit = AltinnProcessNextOperator(task_id="submit", from_task="data", documents=uploaded, **written)
+    confirm = AltinnProcessNextOperator(task_id="confirm", from_task="confirmation", documents=uploaded, **written)
 
     wait_for_feedback = AltinnFeedbackSensor(
         task_id="wait_for_feedback",
@@ -263,9 +265,8 @@ with DAG(
         documents=uploaded,
         validation=validate.output,
         period=run["period"],
-        on_backfill="{{ params.on_backfill }}",
         already_filed="{{ ti.xcom_pull(task_ids='instantiate', key='altinn_delivered') }}",
-        **instance,
+        **written,
     )
 
     run >> login >> plan >> instantiate

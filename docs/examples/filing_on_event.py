@@ -12,7 +12,7 @@ with DAG(
     catchup=False,
 ):
     common = {"app": "ttd/basic", "organisation_number": "950474084"}
-    plan = AltinnPlanFilingOperator(task_id="plan", **common)
+    plan = AltinnPlanFilingOperator(task_id="plan", report="vat_terms", **common)
     filing = altinn_filing(
         period=plan.output["period"],
         documents=[{"data_type": "model", "path": "/data/report.xml"}],

@@ -53,6 +53,40 @@ def test_the_period_is_the_run_s_own(run_task: RunTask, connection: str) -> None
     assert by_key.result["period"] == "2026-T3"
 
 
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ({"period": "2099-T1"}, "cannot be filed before it has ended"),
+        ({"period": "last term"}, "is no period"),
+        ({"period": "2099", "report": "tax_return"}, "cannot be filed before it has ended"),
+    ],
+)
+def test_a_period_that_a_dag_names_is_checked_as_well(
+    run_task: RunTask, connection: str, look: Look, named: dict[str, str], said: str
+) -> None:
+    refused = run_task(plan(connection, **named))
+    assert refused.state == "failed"
+    assert said in str(refused.error)
+    assert look.journal() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "more", "refused"),
+    [
+        ("2026-M03", {}, True),
+        ("2026-M03", {"kinds": ["term", "month"]}, False),
+        ("2026-T1", {"report": "vat_months"}, True),
+        ("2026-M03", {"report": "vat_months"}, False),
+    ],
+)
+def test_an_event_s_period_must_be_of_an_allowed_kind(
+    run_task: RunTask, connection: str, key: str, more: dict[str, Any], refused: bool
+) -> None:
+    done = run_task(plan(connection, period=None, **more), of_run={"partition_key": key})
+    assert (done.state == "failed") is refused
+    assert not refused or " is a " in str(done.error)
+
+
 def test_a_run_without_a_period_fails_for_good(run_task: RunTask, connection: str) -> None:
     now = {"logical_date": datetime(2026, 11, 24, 9, 12, 3, tzinfo=UTC)}
     outcome = run_task(plan(connection, period=None), of_run=now)

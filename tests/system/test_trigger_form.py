@@ -10,7 +10,8 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
-from altinn.periods import parse_period
+from altinn.exceptions import AltinnConfigurationError
+from altinn.periods import half_month, parse_period, week
 from altinn.runs.trigger_form import PATTERNS, filing_params, offered_periods, period_param
 from altinn.timetables import PeriodTimetable, vat_terms
 
@@ -52,12 +53,22 @@ def test_other_kinds_can_be_allowed() -> None:
     assert [param.resolve(name) for name in ("2026-T5", "2026-M03", "2026")] == ["2026-T5", "2026-M03", "2026"]
 
 
+def test_a_kind_that_is_none_is_refused() -> None:
+    with pytest.raises(AltinnConfigurationError, match="kinds: fortnight; a period is a year"):
+        period_param(vat_terms(), kinds=("fortnight",), today=TODAY)
+
+
 @pytest.mark.parametrize("kind", sorted(PATTERNS))
 def test_every_period_of_a_kind_fits_its_pattern(kind: str) -> None:
     report = {"year": "tax_return", "half": "half_years", "quarter": "ssb_quarters", "term": "vat_terms"}
     timetable = PeriodTimetable(report.get(kind, "vat_months"))
-    param = period_param(timetable, today=TODAY)
-    for period in timetable.report.periods(2026, 2026):
+    param = period_param(timetable, kinds=(kind,), today=TODAY)
+    finer = {
+        "week": [week(2026, number) for number in range(1, 54)],
+        "half-month": [half_month(2026, month, part) for month in range(1, 13) for part in (1, 2)],
+    }
+    for period in finer.get(kind) or timetable.report.periods(2026, 2026):
+        assert period.kind == kind
         assert param.resolve(period.name) == period.name
         assert parse_period(period.name) == period
 

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from altinn.documents import documents_of
+from altinn.exceptions import AltinnInputError
 from altinn.operators.altinn_operator import AltinnOperator, require_choice, whole_number
 from altinn.operators.looking_run import LookingRun
 from altinn.operators.meant_content import meant_documents
+from altinn.periods import parse_period, report_calendar
 from altinn.protocol.filing_key import FilingKey
 from altinn.protocol.identifiers import AppId
 from altinn.runs import BACKFILL_LIMIT, FILE_MISSING, RunRules, resolve_period
 from altinn.runs.backfill_rules import refuse_long_backfill
+from altinn.runs.run_period import require_ended, scheduled_report
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -30,7 +33,11 @@ class AltinnPlanFilingOperator(AltinnOperator):
     Only reads, so it is safe to retry, clear and backfill. Put whatever can find a mistake, such as the check against
     a schema, before it: then a dry run does that too.
 
-    :param period: the period's name; by default what the run says.
+    :param period: the period's name, which must have ended; by default what the run says. A name that is no period of
+        this provider's is taken as it stands where neither `report` nor the DAG's schedule says what periods there are.
+    :param report: a name of `altinn.periods.REPORTS`, where the DAG's schedule does not say it: the run's period must
+        be one of its.
+    :param kinds: the kinds of period that are allowed ("term", "month" …); by default the report's alone.
     :param kind: "main", or "correction" together with `correction_number`.
     :param correction_number: 1, 2 … for corrections.
     :param organisation_number: the company that files; by default the connection's.
@@ -65,6 +72,8 @@ class AltinnPlanFilingOperator(AltinnOperator):
         self,
         *,
         period: str | None = None,
+        report: str | None = None,
+        kinds: Sequence[str] = (),
         kind: str = "main",
         correction_number: int | str = 0,
         organisation_number: str | None = None,
@@ -81,6 +90,8 @@ class AltinnPlanFilingOperator(AltinnOperator):
     ) -> None:
         super().__init__(multiple_outputs=multiple_outputs, **kwargs)
         self.period = period
+        self.report_name = report
+        self.kinds = kinds
         self.kind = kind
         self.correction_number = correction_number
         self.organisation_number = organisation_number
@@ -97,7 +108,7 @@ class AltinnPlanFilingOperator(AltinnOperator):
         """Check the run, and look where it may only look."""
         require_choice("on_changed", self.on_changed, "fail", "correction")
         rules = RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill)
-        period = self.period or resolve_period(context).name
+        period = self._period(context)
         key = self._key(period)
         if not rules.verify_only:
             refuse_long_backfill(context, whole_number(self.max_filings_per_backfill, "max_filings_per_backfill"))
@@ -108,6 +119,19 @@ class AltinnPlanFilingOperator(AltinnOperator):
             looking = LookingRun(self, metadata, context, key, meant, self.on_foreign, self.on_changed)
             looking.require_filed(rules)
         return {"period": key.period, "kind": self.kind, "correction_number": key.correction}
+
+    def _period(self, context: Context) -> str:
+        if not self.period:
+            return resolve_period(context, report=self.report_name, kinds=self.kinds).name
+        calendar = report_calendar(self.report_name) if self.report_name else scheduled_report(context)
+        try:
+            named = calendar.period(self.period) if calendar else parse_period(self.period)
+        except AltinnInputError:
+            if calendar:
+                raise
+            return self.period
+        require_ended(named)
+        return self.period
 
     def _key(self, period: str) -> FilingKey:
         owner = self.hook.owner(organisation_number=self.organisation_number)

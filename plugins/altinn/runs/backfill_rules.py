@@ -70,12 +70,16 @@ def refuse_long_backfill(context: Mapping[str, Any], limit: int, now: datetime |
 
     :param limit: how many periods may be left to file, this one included; 0 for no limit.
     :raises AltinnFilingError: there are more.
+    :raises AltinnInputError: they cannot be counted, because the DAG's schedule is none of `altinn.timetables`.
     """
     if not limit or run_type_of(context) != BACKFILL:
         return
     calendar = scheduled_report(context)
     if calendar is None:
-        return
+        raise AltinnInputError(
+            f"max_filings_per_backfill={limit} cannot be held: the DAG's schedule does not say which periods there "
+            "are. Schedule it with one of altinn.timetables, or give 0 for no limit"
+        )
     ti = context["ti"]
     states = ti.get_task_states(
         ti.dag_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -37,7 +37,7 @@ def resolve_period(
     :param kinds: the kinds of period that are allowed; by default the report's alone.
     :param today: the day in Norway.
     :raises AltinnInputError: the run does not say which period, says two, or names one that is not the report's or
-        has not ended.
+        has not ended; or its data interval is of a schedule that the DAG has had before.
     """
     calendar = report_calendar(report) if report else scheduled_report(context)
     said = {how: name for how, name in _said(context, calendar).items() if name}
@@ -49,11 +49,20 @@ def resolve_period(
         raise AltinnInputError(f"this run is about two periods ({stated}): leave one of them out")
     period = periods.pop()
     _check_kind(period, calendar, kinds)
+    require_ended(period, today)
+    return period
+
+
+def require_ended(period: Period, today: date | None = None) -> None:
+    """Return only if a period has ended.
+
+    :param today: the day in Norway.
+    :raises AltinnInputError: it has not.
+    """
     if period.end >= (today or datetime.now(_OSLO).date()):
         raise AltinnInputError(
             f"{period.name} ends on {period.end.isoformat()}: a report about it cannot be filed before it has ended"
         )
-    return period
 
 
 def run_type_of(context: Mapping[str, Any]) -> str:
@@ -84,7 +93,23 @@ def _said_by_dates(run: Any, run_type: str, calendar: ReportCalendar | None) -> 
             f"the data interval of this run begins at {moment.astimezone(UTC).isoformat()}, where no {calendar.kind} "
             f"begins: schedule the DAG with altinn.timetables.{calendar.name.partition(':')[0]}()"
         )
+    if automatic and period is not None:
+        _check_interval(run, period, calendar)
     return {"the data interval" if automatic else "the logical date": period.name if period else ""}
+
+
+def _check_interval(run: Any, period: Period, calendar: ReportCalendar) -> None:
+    """Refuse a run that was made under another schedule: from July to July is a month, and no two-month term.
+
+    :raises AltinnInputError: its data interval ends elsewhere than the period.
+    """
+    end = getattr(run, "data_interval_end", None)
+    if end is not None and end != datetime.combine(period.end + timedelta(days=1), time(), UTC):
+        raise AltinnInputError(
+            f"the data interval of this run ends at {end.astimezone(UTC).isoformat()}, but the {calendar.kind} that "
+            f"begins with it is {period.name}: the DAG had another schedule when the run was made. Start a new run "
+            "with params.period"
+        )
 
 
 def scheduled_report(context: Mapping[str, Any]) -> ReportCalendar | None:

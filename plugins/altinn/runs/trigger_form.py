@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import Param
 
+from altinn.exceptions import AltinnConfigurationError
 from altinn.periods import Period
 from altinn.runs.backfill_rules import BACKFILL_LIMIT, FILE_MISSING, VERIFY_ONLY
 from altinn.timetables import PeriodTimetable
@@ -24,6 +25,8 @@ PATTERNS = {
     "quarter": r"\d{4}-Q[1-4]",
     "term": r"\d{4}-T[1-6]",
     "month": r"\d{4}-M(0[1-9]|1[0-2])",
+    "half-month": r"\d{4}-M(0[1-9]|1[0-2])-[12]",
+    "week": r"\d{4}-W(0[1-9]|[1-4]\d|5[0-3])",
 }
 """How each kind of period is written."""
 
@@ -80,7 +83,14 @@ def filing_params(
 
 
 def period_param(timetable: PeriodTimetable, *, kinds: Sequence[str] = (), today: date | None = None) -> Param:
-    """Return the period picker: it offers the open and the last periods, and takes any other by its name."""
+    """Return the period picker: it offers the open and the last periods, and takes any other by its name.
+
+    :param kinds: further kinds that may be typed in; give the task that reads the period the same ones.
+    :raises AltinnConfigurationError: there is no such kind of period.
+    """
+    unknown = sorted(set(kinds) - set(PATTERNS))
+    if unknown:
+        raise AltinnConfigurationError(f"kinds: {', '.join(unknown)}; a period is a {', a '.join(PATTERNS)}")
     day = today or datetime.now(ZoneInfo("Europe/Oslo")).date()
     offered = offered_periods(timetable, day)
     allowed = "|".join(PATTERNS[kind] for kind in dict.fromkeys((timetable.report.kind, *kinds)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from airflow.exceptions import AirflowTimetableInvalid
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
@@ -22,6 +23,7 @@ from altinn.periods import Period, accounts_report, report_calendar
 from altinn.periods.reports import LEAD_DAYS
 
 ZONE = "Europe/Oslo"
+_OSLO = ZoneInfo(ZONE)
 _LAST_YEAR = 2099
 
 
@@ -177,13 +179,13 @@ class PeriodTimetable(Timetable):
 
     def _oldest_open(self) -> Period:
         """Return the oldest period whose deadline has not passed; it may not even have ended."""
-        today = self._now().astimezone(UTC).date()
+        today = self._now().astimezone(_OSLO).date()
         return (*self.open_periods(today), self.report.containing(today))[0]
 
     def _newest_due(self) -> Period:
         """Return the newest period whose run should have started: older ones that were missed are not made up for."""
         now = self._now()
-        period = self.report.latest_ended(now.astimezone(UTC).date())
+        period = self.report.latest_ended(now.astimezone(_OSLO).date())
         while self.run_after(period) > now:
             period = self.report.preceding(period)
         return period

@@ -85,8 +85,13 @@ def test_a_long_backfill_is_refused_to_its_last_run(refused: int) -> None:
 @pytest.mark.parametrize(
     ("given", "limit"),
     [(context("manual", [None] * 50), 3), (context("backfill", [None] * 50), 0),
-     (context("backfill", [None] * 50, report=False), 3)],
+     (context("backfill", [None] * 50, report=False), 0)],
 )  # fmt: skip
 def test_what_has_no_limit_is_not_counted(given: dict[str, Any], limit: int) -> None:
     refuse_long_backfill(given, limit, NOW)
     assert given["ti"].asked == {}
+
+
+def test_a_limit_that_cannot_be_held_is_refused() -> None:
+    with pytest.raises(AltinnInputError, match="max_filings_per_backfill=3 cannot be held"):
+        refuse_long_backfill(context("backfill", [None] * 50, report=False), 3, NOW)

@@ -23,6 +23,7 @@ def context(
     *,
     logical_date: datetime | None = None,
     interval_start: datetime | None = None,
+    interval_end: datetime | None = None,
     partition_key: str | None = None,
     report: str | None = "vat_terms",
     **params: Any,
@@ -32,6 +33,7 @@ def context(
         run_type=SimpleNamespace(value=run_type),
         logical_date=logical_date,
         data_interval_start=interval_start,
+        data_interval_end=interval_end,
         partition_key=partition_key,
     )
     return {"dag_run": run, "dag": SimpleNamespace(timetable=timetable), "params": params}
@@ -44,6 +46,21 @@ def resolved(given: dict[str, Any], **options: Any) -> str:
 @pytest.mark.parametrize("run_type", ["scheduled", "backfill"])
 def test_automatic_runs_are_about_their_data_interval(run_type: str) -> None:
     assert resolved(context(run_type, logical_date=TERM_5, interval_start=TERM_5, period=None)) == "2026-T5"
+
+
+@pytest.mark.parametrize("run_type", ["scheduled", "backfill"])
+def test_a_run_of_an_earlier_schedule_is_refused(run_type: str) -> None:
+    """A monthly DAG became a two-monthly one: its run for September is about no term."""
+    ends = {"term": datetime(2026, 11, 1, tzinfo=UTC), "month": datetime(2026, 10, 1, tzinfo=UTC)}
+    made = {
+        name: context(run_type, logical_date=TERM_5, interval_start=TERM_5, interval_end=end)
+        for name, end in ends.items()
+    }
+    assert resolved(made["term"]) == "2026-T5"
+    with pytest.raises(AltinnInputError, match="had another schedule when the run was made"):
+        resolved(made["month"])
+    # A run by hand has an interval that says nothing.
+    assert resolved(context("manual", period="2026-T5", interval_start=TERM_5, interval_end=ends["month"])) == "2026-T5"
 
 
 @pytest.mark.parametrize(
