@@ -158,10 +158,18 @@ def _nothing_to_tell(progress: Progress) -> str:
 
 def _instances_of(dag_id: str, run_id: str, task_id: str) -> list[str]:
     """Return what the task made; of a mapped task, what each of its instances made."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     from airflow.sdk.execution_time.xcom import XCom
 
-    found = XCom.get_all(key="return_value", dag_id=dag_id, task_id=task_id, run_id=run_id)
-    return [str(value) for value in found or () if value]
+    # Not XCom.get_all: the triggerer takes no message for several values, and leaves one that it does not know
+    # without an answer.
+    states = RuntimeTaskInstance.get_task_states(dag_id, task_ids=[task_id], run_ids=[run_id]).get(run_id) or {}
+    indexes = sorted(-1 if name == task_id else int(name.removeprefix(f"{task_id}_")) for name in states)
+    found = (
+        XCom.get_one(key="return_value", dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=index)
+        for index in indexes
+    )
+    return [str(value) for value in found if value]
 
 
 async def _progress(instance_id: str, from_task: str, conn_id: str, on_behalf_of: str | None) -> Progress:

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.jobs.triggerer_job_runner import ToTriggerSupervisor
 from airflow.sdk import DAG
 from airflow.sdk.execution_time import comms
 from airflow.serialization.decoders import decode_deadline_reference
 from airflow.serialization.encoders import encode_deadline_reference
+from pydantic import TypeAdapter
 
 from altinn.deadlines import StatutoryDeadline
 from altinn.exceptions import AltinnInputError
@@ -175,12 +177,13 @@ def test_each_instance_of_a_mapped_filing_is_told(
     filed: Filed, supervisor: MemorySupervisor, pushed: Pushed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = pushed("ttd/basic")["instance_id"]
-    made = [other, None, filed.instance_id]  # The second company's instance has failed.
+    made = {0: other, 2: filed.instance_id}  # The second company's instance has failed.
+    supervisor.task_states = {"r": {f"filing.instantiate_{index}": "success" for index in range(3)}}
 
-    def of_mapped(_message: Any) -> Any:
-        return comms.XComSequenceSliceResult(root=[one for one in made if one])
+    def of_mapped(message: Any) -> Any:
+        return comms.XComResult(key=message.key, value=made.get(message.map_index))
 
-    monkeypatch.setattr(supervisor, "_GetXComSequenceSlice", of_mapped)
+    monkeypatch.setattr(supervisor, "_GetXCom", of_mapped)
     assert filed.call(0) == "nothing to sign yet, reminded"
     assert [filed.instance_id in line for line in filed.lines()] == [True]
 
@@ -189,3 +192,13 @@ def test_each_instance_of_a_mapped_filing_is_told(
 def test_days_that_are_none_are_refused(days: Any) -> None:
     with pytest.raises(AltinnInputError, match="whole numbers"):
         reminders("annual_accounts", "altinn.log_notifier.LogNotifier", days_before=days)
+
+
+def test_a_reminder_asks_only_what_the_triggerer_answers(filed: Filed, supervisor: MemorySupervisor) -> None:
+    """Airflow leaves any other message without an answer, and whoever waits for it waits for ever."""
+    supervisor.told.clear()  # What the tasks that made the instance have asked.
+    assert filed.call(0) == "reminded"
+    taken = TypeAdapter[Any](ToTriggerSupervisor)
+    assert supervisor.told
+    for message in supervisor.told:
+        taken.validate_python(message.model_dump())

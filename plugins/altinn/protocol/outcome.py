@@ -31,16 +31,20 @@ ACCEPTING_LABELS = frozenset({"mottatt", "motteke", "godkjent", "akseptert", "ac
 """Sub-status labels that go with an acceptance where nothing else is said; any other label is unknown."""
 
 _REJECTING_END = re.compile(
-    r"reject|refus|den(?:y|i)|declin|disapprov|cancel|abort|fail|error|withdr[ae]w|expir|terminat|delet|invalid"
-    r"|(?:not|un|ikke)[-_ ]?(?:accept|approv|godkje|aksept|mot+at+)"
-    r"|feil|avvis|avsl(?:ag|aa?tt|ått)|avbr|underkj|ugyldig|trukket|tilbakekal|slettet|utl(?:o|oe|ø)p",
+    r"reject|refus|den(?:y|ied|ies|ial)|declin|disapprov|cancel|abort|fail|error|withdr[ae]w|expir|terminat|delet|invalid"
+    r"|(?:not|un|ikke)[-_ ]?(?:accept|approv|receiv|valid|ok|godkje|aksept|gyldig|mot+at+)"
+    r"|feil|avvis|avsl(?:ag|aa?tt|ått)|avbr|underkj|ugyldig|trukket|tilbakekal|slettet|utl(?:o|oe|ø)p"
+    r"|kanseller|annull|forkast|mangelfull|nekte|stoppe[dt]|returner|revok|void|time[-_ ]?d?[-_ ]?out",
     re.IGNORECASE,
 )
 """What an end event's name says no with, in English and Norwegian; a word too many costs a look, one too few a false
 acceptance. "Avsluttet" (ended) is none of them."""
 _WITHOUT_ERROR = re.compile(
-    r"(?:uten|ingen|without|no)[-_ ]?(?:feil|errors?|failures?)|(?:feil|error)[-_ ]?fr(?:i|ee)", re.I
+    r"(?:(?<![^\W\d_])(?i:uten|ingen|without|no)|(?<=[a-zæøå])(?:Uten|Ingen|Without|No))"
+    r"[-_ ]?(?i:feil|errors?|failures?)(?![a-zæøå])"
+    r"|(?i:feil|error)[-_ ]?(?i:fri(?:tt)?|free)(?![a-zæøå])"
 )
+"""Only whole words: "InnsendingenFeilet" is a failure, and so is "FeilFristOversittet"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,9 @@ class WaitFor:
         if not refused and (process.is_ended or process.task_id not in before):
             return Progress(DONE)
         since = [path[number].task_id for number in begun if number > last]
-        is_again = len(since) > 1 and before.issuperset(since)
+        # A later task may have sent it back as well; only what was begun after that is the new round.
+        round_began = max((number for number, task in enumerate(since, 1) if task not in before), default=0)
+        is_again = len(since) - round_began > 1
         if (self.kind == REACHED or is_again) and not process.is_ended:
             return Progress(WAITING, f"the instance has come back to {process.where}", ahead=True)
         if self.kind == REACHED:

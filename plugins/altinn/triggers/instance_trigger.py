@@ -11,7 +11,13 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from altinn.exceptions import AltinnError, AltinnForbiddenError, AltinnHttpError, AltinnNotFoundError
+from altinn.exceptions import (
+    AltinnError,
+    AltinnForbiddenError,
+    AltinnHttpError,
+    AltinnNotFoundError,
+    AltinnUnknownNameError,
+)
 from altinn.hooks.altinn_hook import app_of
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.session import RepeatRules, Session
@@ -155,6 +161,8 @@ class AltinnInstanceTrigger(BaseTrigger):
                 progress = await session.run(found)
         except (AltinnForbiddenError, AltinnNotFoundError) as exc:
             self._unseen.append(time.time())
+            if isinstance(exc, AltinnUnknownNameError):
+                raise
             if len(self._unseen) >= _GONE_LOOKS and self._unseen[-1] - self._unseen[0] >= _GONE_SECONDS:
                 raise
             return waiting_despite(exc), 0.0

@@ -120,6 +120,8 @@ def test_acceptance_is_what_the_rule_says(rule: AcceptanceRule, instance: Instan
         "EndEvent_Denied", "DenyEnd", "IkkeGodkjent", "Ikke_akseptert", "NotAccepted", "not-approved", "Unapproved",
         "Trukket", "TilbaketrukketSlutt", "Withdrawn", "Tilbakekalt", "Slettet", "Deleted", "Expired", "Utloept",
         "Utløpt", "Terminated", "Error_1", "Avslag", "Avslått", "AvslaattEnd", "Avslatt", "Feilet", "Cancelled",
+        "InnsendingenFeilet", "INNSENDINGEN_FEIL", "TechnoError", "FeilFristOversittet", "Kansellert", "Annullert",
+        "Forkastet", "Mangelfull", "NotReceived", "NotValid", "IkkeGyldig", "Nektet", "Stoppet", "TimedOut",
     ],
 )  # fmt: skip
 def test_an_end_that_sounds_like_a_rejection_is_no_acceptance(name: str) -> None:
@@ -130,7 +132,8 @@ def test_an_end_that_sounds_like_a_rejection_is_no_acceptance(name: str) -> None
 @pytest.mark.parametrize(
     "name",
     ["EndEvent_1", "Avsluttet", "SluttUtenFeil", "uten_feil", "NoErrors", "WithoutError", "Feilfri", "Godkjent",
-     "Accepted", "Mottatt", "Event_1dtbe0r", "Ferdig", "StopEvent_1"],
+     "Accepted", "Mottatt", "Event_1dtbe0r", "Ferdig", "StopEvent_1",
+     "INGEN_FEIL", "FeilfrittSendt", "SoeknadenInnsendt", "TidenIverksatt"],
 )  # fmt: skip
 def test_an_end_that_says_nothing_of_the_kind_is_one(name: str) -> None:
     assert AcceptanceRule("ended").outcome(ended(at_event=name)).state == "accepted"

@@ -127,6 +127,13 @@ END = InstanceEvent("process_EndEvent", "2026-01-01T00:01:00Z", "", "", "", "")
             (START, "Task_2 payment", "Task_3 signing", "-Task_3 signing", START, "Task_5 data"),
             "stopped",
         ),
+        # Sent back by a later task, and forward again.
+        (
+            "left",
+            "signing",
+            (START, "Task_2 payment", "Task_3 signing", "Task_4 confirmation", START, "Task_2 payment"),
+            "waiting",
+        ),
         ("left", "confirmation", (START, "Task_2 confirmation", "Task_3 confirmation"), "waiting"),
         ("left", "confirmation", (START, "Task_2 confirmation", "Task_3 confirmation", START), "stopped"),
     ],
