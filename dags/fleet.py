@@ -119,7 +119,11 @@ with DAG(
         # Each task that writes knows the rules itself, so that none does when it is cleared alone.
         rules: Any = {"dry_run": "{{ params.dry_run }}", "on_backfill": "{{ params.on_backfill }}"}
         plan = AltinnPlanFilingOperator(
-            task_id="plan", max_filings_per_backfill="{{ params.max_filings_per_backfill }}", **rules, **who
+            task_id="plan",
+            documents=documents,
+            max_filings_per_backfill="{{ params.max_filings_per_backfill }}",
+            **rules,
+            **who,
         )
         filing = altinn_filing(documents=documents, wait_for_feedback=False, **rules, **who)
         plan >> filing.group

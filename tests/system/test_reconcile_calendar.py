@@ -176,6 +176,10 @@ def test_a_correction_that_waits_for_a_person_is_not_hidden_by_what_it_corrects(
     row = run_task(reconcile(connection)).xcoms["altinn_filing_calendar"]["rows"][0]
     assert (row["state"], row["instance_id"], row["kind"]) == ("waiting_for_signature", correction, "correction-1")
     assert "main is accepted" in row["reason"]
+    filer.file("2026-T4", kind="correction", correction_number=2)
+    row = run_task(reconcile(connection)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"]) == ("waiting_for_signature", correction)
+    assert "correction-2 is accepted" in row["reason"]
 
 
 def test_only_the_filing_that_is_asked_for_counts(run_task: RunTask, connection: str, filer: Filer) -> None:
@@ -201,12 +205,16 @@ def test_what_was_filed_elsewhere(run_task: RunTask, connection: str, filer: Fil
 
 
 def test_what_was_filed_elsewhere_and_rejected_is_not_filed(
-    run_task: RunTask, connection: str, filer: Filer, authority: str
+    run_task: RunTask, connection: str, filer: Filer, authority: str, look: Look
 ) -> None:
     filed = filer.file_elsewhere("2026-T4", {"verdict": "no"})
     row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
     assert (row["state"], row["instance_id"]) == ("rejected", filed)
-    ours = filer.file("2026-T4", on_foreign="ignore")
+    ours = filer.draft("2026-T4", on_foreign="ignore")
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"]) == ("missing", ours)
+    assert f"and rejected: {filed}" in row["reason"]
+    look.submit(ours)
     row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
     assert (row["state"], row["instance_id"]) == ("accepted", ours)
 

@@ -116,13 +116,17 @@ class CompanyCalendar:
             return self._about(period, DIFFERING, f"filed more than once: {ids}", delivered[-1])
         if delivered:
             row = yield from self._judged(period, delivered[-1])
-            return self._with_later(row, period, [i for i in drafts if _correction(i) > _correction(delivered[-1])])
+            filed = {_kind(i) for i in delivered}
+            return self._with_drafts(row, period, [i for i in drafts if _kind(i) not in filed])
         if standing:
             return self._about(period, FILED_ELSEWHERE, "filed without this provider's key", standing[-1])
         if rejected and not drafts:
             reason = "filed without this provider's key, and rejected"
             return self._about(period, REJECTED, reason, rejected[-1])
-        return self._not_filed(period, drafts)
+        row = self._not_filed(period, drafts)
+        if not rejected:
+            return row
+        return replace(row, reason=f"{row.reason}; filed without this provider's key, and rejected: {rejected[-1].id}")
 
     def _parted(self, others: Sequence[Instance]) -> Flow[tuple[list[Instance], list[Instance]]]:
         """Part what others have filed into what the authority has rejected, and the rest."""
@@ -133,7 +137,7 @@ class CompanyCalendar:
             (rejected if verdict.state == outcome.REJECTED else rest).append(instance)
         return rejected, rest
 
-    def _with_later(self, row: CalendarRow, period: Period, drafts: Sequence[Instance]) -> CalendarRow:
+    def _with_drafts(self, row: CalendarRow, period: Period, drafts: Sequence[Instance]) -> CalendarRow:
         """Let a correction that is under way show beside what it corrects: a person may have to sign it."""
         for draft in sorted(drafts, key=_correction, reverse=True):
             stands = outcome.standing(draft)

@@ -12,7 +12,8 @@ def runs_by_period(ti: Any, dag_id: str, report: ReportCalendar) -> dict[str, li
     """Return a DAG's runs by the period that each one's record tells; for use in a task.
 
     A record tells the period as `resolve_period` reads it: by `conf["period"]`, by the partition key, or by a logical
-    date that is exactly the period's first day. A run that tells none files nothing, and is left out.
+    date that is exactly the period's first day. A run that tells none is left out: it files nothing, unless its DAG has
+    a period as the default of its param, which no record tells.
 
     :param ti: the task instance that asks, from the task's context.
     :param dag_id: of any DAG, paused or not.
