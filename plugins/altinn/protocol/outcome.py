@@ -33,7 +33,7 @@ ACCEPTING_LABELS = frozenset({"mottatt", "motteke", "godkjent", "akseptert", "ac
 _REJECTING_END = re.compile(
     r"reject|refus|den(?:y|ied|ies|ial)|declin|disapprov|cancel|abort|fail|error|withdr[ae]w|expir|terminat|delet|invalid"
     r"|(?:not|un|ikke)[-_ ]?(?:accept|approv|receiv|valid|ok|godkje|aksept|gyldig|mot+at+)"
-    r"|feil|avvis|avsl(?:ag|aa?tt|ått)|avbr|underkj|ugyldig|trukket|tilbakekal|slettet|utl(?:o|oe|ø)p"
+    r"|feil|avvis|avsl(?:ag|att|aa|å)|avbr|underkj|ugyldig|trukket|tilbakekal|slettet|utl(?:o|oe|ø)p"
     r"|kanseller|annull|forkast|mangelfull|nekte|stoppe[dt]|returner|revok|void|time[-_ ]?d?[-_ ]?out",
     re.IGNORECASE,
 )

@@ -122,6 +122,7 @@ def test_acceptance_is_what_the_rule_says(rule: AcceptanceRule, instance: Instan
         "Utløpt", "Terminated", "Error_1", "Avslag", "Avslått", "AvslaattEnd", "Avslatt", "Feilet", "Cancelled",
         "InnsendingenFeilet", "INNSENDINGEN_FEIL", "TechnoError", "FeilFristOversittet", "Kansellert", "Annullert",
         "Forkastet", "Mangelfull", "NotReceived", "NotValid", "IkkeGyldig", "Nektet", "Stoppet", "TimedOut",
+        "Avslå", "AvslaaEnd", "Avslås",
     ],
 )  # fmt: skip
 def test_an_end_that_sounds_like_a_rejection_is_no_acceptance(name: str) -> None:
