@@ -210,7 +210,8 @@ class Bench:
             stays_red = contents == [self.meant[FIRST]]
             versions = [FIRST if stays_red else SECOND]
             # Nobody can call back a push that was still on its way when the documents changed; the run has to be red.
-            if stays_red and changed_after == 0 and cell.fault != "stuck_in_proxy":
+            is_under_way = cell.fault in ("stuck_in_proxy", "late_duplicate")
+            if stays_red and changed_after == 0 and not is_under_way:
                 return Verdict(cell, LOST, f"the first documents were filed although they had been changed: {errors}")
         if contents != [self.meant[version] for version in versions]:
             return Verdict(cell, LOST, f"filed with other content: {contents} {errors}")
