@@ -139,11 +139,10 @@ class CompanyCalendar:
 
     def _with_drafts(self, row: CalendarRow, period: Period, drafts: Sequence[Instance]) -> CalendarRow:
         """Let a correction that is under way show beside what it corrects: a person may have to sign it."""
-        for draft in sorted(drafts, key=_correction, reverse=True):
-            stands = outcome.standing(draft)
-            if stands.state == outcome.WAITING_FOR_PERSON:
-                reason = f"{_kind(draft)}: {stands.reason}; {row.kind} is {row.state.replace('_', ' ')}"
-                return self._about(period, WAITING_FOR_SIGNATURE, reason, draft)
+        draft, why = _waiting_for_person(sorted(drafts, key=_correction, reverse=True))
+        if draft is not None:
+            reason = f"{_kind(draft)}: {why}; {row.kind} is {row.state.replace('_', ' ')}"
+            return self._about(period, WAITING_FOR_SIGNATURE, reason, draft)
         if not drafts:
             return row
         told = "; ".join(f"a draft of {_kind(draft)} is at {draft.process.where}" for draft in drafts)
@@ -176,10 +175,9 @@ class CompanyCalendar:
             return Outcome(outcome.UNKNOWN, str(exc))
 
     def _not_filed(self, period: Period, drafts: Sequence[Instance]) -> CalendarRow:
-        for draft in drafts:
-            stands = outcome.standing(draft)
-            if stands.state == outcome.WAITING_FOR_PERSON:
-                return self._about(period, WAITING_FOR_SIGNATURE, stands.reason, draft)
+        draft, why = _waiting_for_person(drafts)
+        if draft is not None:
+            return self._about(period, WAITING_FOR_SIGNATURE, why, draft)
         late = self.due_date(period) < self.today
         reason = f"a draft is at {drafts[0].process.where}" if drafts else "Altinn shows this login no instance of it"
         listed = self._listed(period)
@@ -232,6 +230,15 @@ def unreadable_rows(
         CalendarRow(organisation_number, company, period.name, UNKNOWN, due(period).isoformat(), reason)
         for period in periods
     ]
+
+
+def _waiting_for_person(drafts: Sequence[Instance]) -> tuple[Instance | None, str]:
+    """Return the first draft that a person has to confirm or sign, and why."""
+    for draft in drafts:
+        stands = outcome.standing(draft)
+        if stands.state == outcome.WAITING_FOR_PERSON:
+            return draft, stands.reason
+    return None, ""
 
 
 def is_own(instance: Instance) -> bool:

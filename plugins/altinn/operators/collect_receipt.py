@@ -17,7 +17,6 @@ from altinn.operators.earlier_bundle import receipts_in, whole_bundle
 from altinn.operators.receipt_bundle import ReceiptBundle
 from altinn.protocol.feedback import with_feedback
 from altinn.protocol.filing_key import KIND_STAMP, PERIOD_STAMP, correction_of
-from altinn.protocol.masking import mask
 from altinn.protocol.outcome import ACCEPTED, REJECTED, Outcome
 from altinn.protocol.verdict_documents import VerdictDocuments
 from altinn.runs import FILE_MISSING, RunRules
@@ -157,8 +156,8 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         finally:
             bundle.clean_up()
         files = receipts_in(kept, folder)
-        told = _hidden(outcome)
-        told.require_accepted(instance_id)
+        outcome.require_accepted(instance_id)
+        told = outcome.masked()
         results = authority.results(contents)
         receipt = self._receipt(kept, instance, told, folder, files) | results
         for name, value in results.items():
@@ -179,9 +178,9 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         for file in (one for one in files if one["data_type"] in authority.receipt_types):
             contents.add(str(file["data_type"]), str(file["file_name"]), _content(file))
         outcome = authority.verdict(instance, contents)
-        self.report(f"{instance.id}: {outcome.state}: {_hidden(outcome).reason}")
+        self.report(f"{instance.id}: {outcome.state}: {outcome.masked().reason}")
         if outcome.state not in (ACCEPTED, REJECTED):
-            _hidden(outcome).require_accepted(instance.id)
+            outcome.require_accepted(instance.id)
         if before is not None and not bundle.is_outdated(before, outcome, files, self.documents):
             return before, outcome, contents
         written = bundle.write(
@@ -251,11 +250,6 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             events[alias].add(self.accepted_asset, extra=extra)
         if aliases:
             context["ti"].xcom_push(_ANNOUNCED_KEY, {name: receipt[name] for name in ("bundle", "manifest_sha256")})
-
-
-def _hidden(outcome: Outcome) -> Outcome:
-    """Return an outcome as logs, errors and XComs may tell it: the authority's words can hold a person's number."""
-    return Outcome(outcome.state, mask(outcome.reason), tuple(mask(code) for code in outcome.codes))
 
 
 def _marker(folder: ObjectStoragePath) -> ObjectStoragePath:

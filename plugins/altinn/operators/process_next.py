@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from altinn.authorities.period_readers import period_reader_of_app
 from altinn.exceptions import AltinnInputError
-from altinn.operators.altinn_operator import AltinnPatientInstanceOperator
+from altinn.operators.altinn_operator import AltinnPatientInstanceOperator, require_choice
 from altinn.operators.approval_check import check_approval, flat_documents
 from altinn.protocol.advance import Advance
 from altinn.protocol.manifest import ExpectedElement, Manifest
@@ -117,8 +117,7 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
     def _check_arguments(self) -> None:
         if not self.from_task:
             raise AltinnInputError("from_task is empty: name the task to leave, for example 'data' or 'Task_1'")
-        if self.on_foreign not in ("fail", "ignore"):
-            raise AltinnInputError(f"on_foreign must be 'fail' or 'ignore', not {self.on_foreign!r}")
+        require_choice("on_foreign", self.on_foreign, "fail", "ignore")
         if self.fence not in (None, "", INSTANCE_LOCK):
             raise AltinnInputError(f"fence must be '{INSTANCE_LOCK}' or be left out, not {self.fence!r}")
 

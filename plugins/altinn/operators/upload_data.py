@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from altinn.documents import documents_of
 from altinn.exceptions import AltinnInputError
-from altinn.operators.altinn_operator import AltinnInstanceOperator
+from altinn.operators.altinn_operator import AltinnInstanceOperator, require_choice
 from altinn.operators.preflight import check_documents
 from altinn.protocol.filed_document import form_types
 from altinn.protocol.upload import Upload
@@ -85,8 +85,7 @@ class AltinnUploadDataOperator(AltinnInstanceOperator):
 
     def execute(self, context: Context) -> list[dict[str, str | int]]:
         """Check, upload, and return what lies where."""
-        if self.on_delivered not in ("fail", "tell"):
-            raise AltinnInputError(f"on_delivered must be 'fail' or 'tell', not {self.on_delivered!r}")
+        require_choice("on_delivered", self.on_delivered, "fail", "tell")
         instance_id = self.checked_instance_id(context)
         if RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill).looks_only:
             self.require_delivered(instance_id)

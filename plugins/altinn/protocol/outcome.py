@@ -60,6 +60,10 @@ class Outcome:
     reason: str
     codes: tuple[str, ...] = ()
 
+    def masked(self) -> Outcome:
+        """Return the outcome as logs, errors and XComs tell it: the authority's words can hold a person's number."""
+        return Outcome(self.state, mask(self.reason), tuple(map(mask, self.codes)))
+
     def require_accepted(self, instance_id: object) -> None:
         """Return only if the authority has accepted.
 
@@ -68,16 +72,15 @@ class Outcome:
         """
         if self.state == ACCEPTED:
             return
+        told = self.masked()
         if self.state == REJECTED:
-            # The authority's words may name people.
-            codes = tuple(map(mask, self.codes))
-            listed = "".join(f"\n  {code}" for code in codes[:20])
-            more = f"\n  … and {len(codes) - 20} more" if len(codes) > 20 else ""
+            listed = "".join(f"\n  {code}" for code in told.codes[:20])
+            more = f"\n  … and {len(told.codes) - 20} more" if len(told.codes) > 20 else ""
             raise AltinnRejectedError(
-                f"{instance_id} was rejected: {mask(self.reason)}{listed}{more}", [str(instance_id)], codes
+                f"{instance_id} was rejected: {told.reason}{listed}{more}", [str(instance_id)], told.codes
             )
         raise AltinnUnknownOutcomeError(
-            f"{instance_id} is not accepted ({self.state.replace('_', ' ')}): {mask(self.reason)}", [str(instance_id)]
+            f"{instance_id} is not accepted ({self.state.replace('_', ' ')}): {told.reason}", [str(instance_id)]
         )
 
 

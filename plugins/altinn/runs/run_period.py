@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -104,7 +104,7 @@ def _check_interval(run: Any, period: Period, calendar: ReportCalendar) -> None:
     :raises AltinnInputError: its data interval ends elsewhere than the period.
     """
     end = getattr(run, "data_interval_end", None)
-    if end is not None and end != datetime.combine(period.end + timedelta(days=1), time(), UTC):
+    if end is not None and calendar.beginning_at(end) != calendar.following(period):
         raise AltinnInputError(
             f"the data interval of this run ends at {end.astimezone(UTC).isoformat()}, but the {calendar.kind} that "
             f"begins with it is {period.name}: the DAG had another schedule when the run was made. Start a new run "

@@ -35,8 +35,7 @@ class KeptDeadline:
         kept = _read(store.get(self.key), self.about, tries)
         if kept is not None:
             return kept
-        seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else float(timeout)
-        deadline = time.time() + seconds
+        deadline = time.time() + seconds_of(timeout)
         # A wait may last longer than Airflow keeps what tasks note.
         store.set(self.key, {"about": self.about, "deadline": deadline, "max_tries": tries}, retention=NEVER_EXPIRE)
         return deadline
@@ -44,6 +43,11 @@ class KeptDeadline:
     def forget(self, context: Context) -> None:
         """Forget the deadline of a wait that is over."""
         context["task_state_store"].delete(self.key)
+
+
+def seconds_of(timeout: timedelta | float) -> float:
+    """Return a sensor's timeout in seconds."""
+    return timeout.total_seconds() if isinstance(timeout, timedelta) else float(timeout)
 
 
 def _read(kept: Any, about: str, tries: int) -> float | None:

@@ -32,7 +32,7 @@ from altinn.retries import (
     is_worth_waiting,
     waiting_despite,
 )
-from altinn.sensors.kept_deadline import KeptDeadline
+from altinn.sensors.kept_deadline import KeptDeadline, seconds_of
 from altinn.text_templates import TextTemplates
 from altinn.triggers.instance_trigger import AltinnInstanceTrigger
 
@@ -133,7 +133,7 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
                 altinn_conn_id=self.altinn_conn_id,
                 wait_for=self.wait_for().as_json(),
                 deadline=deadline,
-                since=deadline - self._seconds(),
+                since=deadline - seconds_of(self.timeout),
                 poll_interval=self.poll_interval,
                 max_poll_interval=self.max_poll_interval,
                 on_behalf_of=self.on_behalf_of or None,
@@ -227,6 +227,3 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
     @property
     def _kept_deadline(self) -> KeptDeadline:
         return KeptDeadline(DEADLINE_KEY, self.instance_id)
-
-    def _seconds(self) -> float:
-        return self.timeout.total_seconds() if isinstance(self.timeout, timedelta) else float(self.timeout)

@@ -159,10 +159,10 @@ class AltinnInstanceTrigger(BaseTrigger):
                     check_name=not self._name_checked,
                 )
                 progress = await session.run(found)
+        except AltinnUnknownNameError:
+            raise
         except (AltinnForbiddenError, AltinnNotFoundError) as exc:
             self._unseen.append(time.time())
-            if isinstance(exc, AltinnUnknownNameError):
-                raise
             if len(self._unseen) >= _GONE_LOOKS and self._unseen[-1] - self._unseen[0] >= _GONE_SECONDS:
                 raise
             return waiting_despite(exc), 0.0
