@@ -4,7 +4,7 @@ SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
-# Tests on every core, each file in one process. Not the contract tests, which print what they compare.
+# Tests on every core, each file in one process. Not those that print what they compare.
 PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 .PHONY: help
@@ -37,8 +37,10 @@ test: test-unit test-contract test-system ## run the tests that need no browser
 test-unit: install ## run the fast tests only
 	@$(RUN) pytest tests/unit $(PARALLEL)
 
+PRINTING := tests/contract/test_emulator_as_recorded.py
 test-contract: install ## hold the emulator to the recorded answers
-	@$(RUN) pytest tests/contract
+	@$(RUN) pytest $(PRINTING)
+	@$(RUN) pytest tests/contract --ignore $(PRINTING) $(PARALLEL)
 
 test-generated: install ## ask the emulator some thousand requests made from Altinn's OpenAPI documents (minutes)
 	@GENERATED_REQUESTS=$${GENERATED_REQUESTS:-60} $(RUN) pytest tests/contract/test_emulator_generated.py
