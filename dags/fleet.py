@@ -48,9 +48,12 @@ def rows_of(source: str) -> list[dict[str, Any]]:
 
     :param source: path of a CSV file, local or on an object store, or "table://connection/table".
     :raises AltinnInputError: the table's name is none.
+    :raises AltinnConfigurationError: no installed provider reads tables through this connection.
     """
+    from airflow.sdk.exceptions import AirflowException
+
     from altinn.documents import storage_path
-    from altinn.exceptions import AltinnInputError
+    from altinn.exceptions import AltinnConfigurationError, AltinnInputError
 
     if not source.startswith("table://"):
         text = storage_path(source).read_bytes().decode("utf-8-sig")
@@ -59,8 +62,16 @@ def rows_of(source: str) -> list[dict[str, Any]]:
     if not re.fullmatch(r"\w+(\.\w+)?", table, re.ASCII):
         raise AltinnInputError(f"{source}: write table://connection/table, or table://connection/schema.table")
     columns = ("organisation_number", "name", "path")
-    hook: Any = BaseHook.get_hook(conn_id)  # Needs the provider of that database.
-    records = hook.get_records(f"SELECT {', '.join(columns)} FROM {table} ORDER BY organisation_number")
+    connection = BaseHook.get_connection(conn_id)
+    try:
+        hook: Any = connection.get_hook()
+        get_records = hook.get_records
+    except (AirflowException, ImportError, AttributeError) as exc:
+        raise AltinnConfigurationError(
+            f"{source}: no installed provider reads tables through a connection of type {connection.conn_type!r}; "
+            "install that of your database, for example apache-airflow-providers-postgres"
+        ) from exc
+    records = get_records(f"SELECT {', '.join(columns)} FROM {table} ORDER BY organisation_number")
     return [dict(zip(columns, record, strict=True)) for record in records]
 
 

@@ -228,6 +228,7 @@ with DAG(
     rules: Any = {"dry_run": "{{ params.dry_run }}", "on_backfill": "{{ params.on_backfill }}"}
     plan = AltinnPlanFilingOperator(
         task_id="plan",
+        kinds=KINDS,
         **rules,
         max_filings_per_backfill="{{ params.max_filings_per_backfill }}",
         **filing,

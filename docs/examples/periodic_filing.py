@@ -28,13 +28,14 @@ with DAG(
     ),
 ):
     common = {"app": "ttd/basic", "organisation_number": "897069650"}
+    # The tasks that file know the rules as well, so that none of them writes when it is cleared alone.
+    rules = {"dry_run": "{{ params.dry_run }}", "on_backfill": "{{ params.on_backfill }}"}
     plan = AltinnPlanFilingOperator(
         task_id="plan",
         kind="{{ params.kind }}",
         correction_number="{{ params.correction_number }}",
-        dry_run="{{ params.dry_run }}",
-        on_backfill="{{ params.on_backfill }}",
         max_filings_per_backfill="{{ params.max_filings_per_backfill }}",
+        **rules,
         **common,
     )
     filing = altinn_filing(
@@ -43,6 +44,7 @@ with DAG(
         correction_number="{{ params.correction_number }}",
         documents=[{"data_type": "model", "path": "/data/report.xml"}],
         wait_for_feedback=False,
+        **rules,
         **common,
     )
     plan >> filing.group

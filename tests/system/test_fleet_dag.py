@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.providers.common.sql.hooks.sql import DbApiHook
-from airflow.sdk import BaseHook
+from airflow.sdk import Connection
 
+from altinn.exceptions import AltinnConfigurationError
 from altinn.operators import AltinnInstantiateOperator, AltinnPlanFilingOperator
 from altinn.timetables.period_timetable import PeriodTimetable
-from tests.system.conftest import Look, Outcome, RunTask
+from tests.system.conftest import Look, MemorySupervisor, Outcome, RunTask
 
 DAGS = Path(__file__).parents[2] / "dags"
 
@@ -113,17 +114,31 @@ class SqliteHook(DbApiHook):
         return sqlite3.connect(self.file)
 
 
-def test_the_list_may_be_a_table(run_task: RunTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_may_be_a_table(
+    run_task: RunTask, supervisor: MemorySupervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "companies.db"
     with sqlite3.connect(file) as database:
         database.execute("CREATE TABLE companies (name TEXT, path TEXT, organisation_number INTEGER)")
         database.execute("INSERT INTO companies VALUES ('Fitness', '/data/{organisation_number}.xml', 897069650)")
-    monkeypatch.setattr(BaseHook, "get_hook", lambda conn_id: SqliteHook(file=str(tmp_path / f"{conn_id}.db")))
+    supervisor.connections["companies"] = {"conn_id": "companies", "conn_type": "sqlite", "host": str(file)}
+    monkeypatch.setattr(Connection, "get_hook", lambda self: SqliteHook(file=self.host))
     (found,) = listed(run_task, "table://companies/companies").result
     assert (found["organisation_number"], found["documents"][0]["path"]) == ("897069650", "/data/897069650.xml")
     for name in ("companies;DROP TABLE companies", "", "a.b.c"):
         refused = listed(run_task, f"table://companies/{name}")
         assert "write table://connection/table" in str(refused.error)
+
+
+@pytest.mark.parametrize("conn_type", ["a_database_without_provider", "altinn"])
+def test_a_table_that_no_provider_reads_is_named(
+    run_task: RunTask, supervisor: MemorySupervisor, conn_type: str
+) -> None:
+    supervisor.connections["companies"] = {"conn_id": "companies", "conn_type": conn_type}
+    refused = listed(run_task, "table://companies/companies")
+    assert isinstance(refused.error, AltinnConfigurationError)
+    assert "table://companies/companies: no installed provider reads tables" in str(refused.error)
+    assert repr(conn_type) in str(refused.error)
 
 
 def test_the_run_is_green_only_when_no_task_of_a_company_has_failed() -> None:

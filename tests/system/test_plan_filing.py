@@ -59,6 +59,9 @@ def test_the_period_is_the_run_s_own(run_task: RunTask, connection: str) -> None
         ({"period": "2099-T1"}, "cannot be filed before it has ended"),
         ({"period": "last term"}, "is no period"),
         ({"period": "2099", "report": "tax_return"}, "cannot be filed before it has ended"),
+        ({"period": "2025", "report": "vat_terms"}, "2025 is a year, but"),
+        ({"period": "2026-M03", "kinds": ["term"]}, "2026-M03 is a month, but"),
+        ({"period": "2025", "kinds": "year"}, "give a list"),
     ],
 )
 def test_a_period_that_a_dag_names_is_checked_as_well(

@@ -406,6 +406,36 @@ def test_a_company_that_reports_by_other_periods_has_not_filed_elsewhere(
     assert f"the authority lists {listed} as not delivered" in row["reason"]
 
 
+@pytest.mark.parametrize(("length", "term", "listed"), [("maaned", "januar", "2026-M01"), ("uke", "uke 2", "2026-W02")])
+def test_a_list_of_other_periods_proves_no_delivery(
+    run_task: RunTask,
+    system_user: str,
+    status_service: str,
+    monkeypatch: pytest.MonkeyPatch,
+    length: str,
+    term: str,
+    listed: str,
+) -> None:
+    """It does not name a part of this term, but nobody knows whether it would."""
+    monkeypatch.setattr(StatusService, "length", length)
+    monkeypatch.setattr(StatusService, "terms", (term,))
+    wanted = {"companies": [BORETTSLAG], "periods": ["2026-T4"], "undelivered_url": status_service}
+    outcome = run_task(reconcile(system_user, **wanted))
+    assert states(outcome) == {"2026-T4": "unknown"}
+    assert listed in outcome.xcoms["altinn_filing_calendar"]["rows"][0]["reason"]
+
+
+def test_the_authority_s_list_proves_no_correction(
+    run_task: RunTask, system_user: str, form: str, status_service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lacks the term because the main filing was delivered."""
+    file_as(run_task, system_user, form)
+    monkeypatch.setattr(StatusService, "terms", ())
+    wanted: dict[str, Any] = {"companies": [BORETTSLAG], "periods": ["2026-T4"], "undelivered_url": status_service}
+    outcome = run_task(reconcile(system_user, kind="correction", correction_number=1, **wanted))
+    assert states(outcome) == {"2026-T4": "missing"}
+
+
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_without_the_authority_s_list_altinn_alone_counts(
     run_task: RunTask, system_user: str, status_service: str, monkeypatch: pytest.MonkeyPatch, status: int

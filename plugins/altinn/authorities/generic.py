@@ -10,7 +10,9 @@ from altinn.exceptions import AltinnConfigurationError
 from altinn.protocol.model import Instance
 from altinn.protocol.outcome import ACCEPTED_WHEN, ACCEPTING_LABELS, REJECTING_LABELS, AcceptanceRule, Awaited, Outcome
 
-_SETTINGS = frozenset({"accepted_when", "receipt_types", "accepted_labels", "rejected_labels", "steps"})
+_SETTINGS = frozenset(
+    {"accepted_when", "receipt_types", "accepted_labels", "rejected_labels", "accepted_ends", "steps"}
+)
 
 
 class GenericAuthority(Authority):
@@ -22,6 +24,8 @@ class GenericAuthority(Authority):
     :param accepted_labels: sub-status labels that go with an acceptance; by default those that say yes in any app. Any
         other label is unknown, never accepted.
     :param rejected_labels: sub-status labels that mean a rejection; by default those that say no in any app.
+    :param accepted_ends: end events of the app's process that go with an acceptance, where their names alone do not say
+        so. Any other end that is neither a plain one ("EndEvent_1") nor says yes is unknown, never accepted.
     :param steps: the sender's steps; by default a data task and a confirmation.
     """
 
@@ -34,6 +38,7 @@ class GenericAuthority(Authority):
         receipt_types: Sequence[str] = (),
         accepted_labels: Sequence[str] | None = None,
         rejected_labels: Sequence[str] | None = None,
+        accepted_ends: Sequence[str] = (),
         steps: Sequence[Step] = Authority.steps,
     ) -> None:
         self.rule = AcceptanceRule(
@@ -41,6 +46,7 @@ class GenericAuthority(Authority):
             tuple(receipt_types),
             ACCEPTING_LABELS if accepted_labels is None else frozenset(accepted_labels),
             REJECTING_LABELS if rejected_labels is None else frozenset(rejected_labels),
+            frozenset(accepted_ends),
         )
         self.receipt_types = tuple(receipt_types)
         self.steps = tuple(steps)

@@ -32,6 +32,7 @@ _STATUSES = {
     "ugyldig skattemelding": "invalid",
 }
 _LONGEST_STATED = 60
+_UNPUBLISHED = "unspecified"
 _SEVERITIES = {"ok": "information", "deviating": "warning", "deficient": "warning", "invalid": "error"}
 
 
@@ -118,7 +119,8 @@ def read_validation_result(data: bytes) -> ValidationResult:
     """Read `valideringsresultat` in either of its published forms.
 
     A document that contradicts itself is unknown: one that has both forms with different results, or one with a finding
-    that makes a return invalid and a result that does not say so. Person numbers in it are hidden.
+    that makes a return invalid and a result that does not say so. So is one with a finding whose gravity is none of the
+    published ones, unless the result is "invalid" anyway. Person numbers in it are hidden.
 
     :raises AltinnDocumentError: it is another document, or states no result.
     """
@@ -127,8 +129,11 @@ def read_validation_result(data: bytes) -> ValidationResult:
     other = text_at(root, "status", _RESULT) if stated else needed_at(root, "status", _RESULT)
     issues = (*_schema_issues(root), *_service_issues(root))
     found = {_status(one) for one in (stated, other) if one}
-    if any(issue.severity == _SEVERITIES["invalid"] for issue in issues):
+    gravities = {issue.severity for issue in issues}
+    if _SEVERITIES["invalid"] in gravities:
         found.add("invalid")
+    if _UNPUBLISHED in gravities and "invalid" not in found:
+        found.add("unknown")
     words = " / ".join(_shown(one) for one in (stated, other) if one)
     return ValidationResult(found.pop() if len(found) == 1 else "unknown", words, issues)
 
@@ -171,7 +176,7 @@ def _service_issues(root: Element) -> Iterator[Issue]:
 
 
 def _severity(stated: str) -> str:
-    return _SEVERITIES.get(_status(stated), "unspecified")
+    return _SEVERITIES.get(_status(stated), _UNPUBLISHED)
 
 
 def _words(detail: Element, *names: str) -> str:

@@ -183,9 +183,18 @@ class CompanyCalendar:
         listed = self._listed(period)
         if listed:
             reason += f"; the authority lists {listed} as not delivered"
-        elif self.undelivered is not None and late:
-            return self._about(period, FILED_ELSEWHERE, "the authority does not list it as undelivered", None)
+        # The list is about what was never delivered: it says nothing of a correction.
+        elif self.undelivered is not None and late and not correction_of(self.kind):
+            return self._not_listed(period, drafts)
         return self._about(period, MISSING if late else NOT_DUE, reason, drafts[0] if drafts else None)
+
+    def _not_listed(self, period: Period, drafts: Sequence[Instance]) -> CalendarRow:
+        """Take the list's silence for a delivery only where it speaks of periods of this length."""
+        strange = sorted(name for name in self.undelivered or () if parse_period(name).kind != period.kind)
+        if strange:
+            reason = f"the authority's list names other periods than this report's: {', '.join(strange)}"
+            return self._about(period, UNKNOWN, reason, drafts[0] if drafts else None)
+        return self._about(period, FILED_ELSEWHERE, "the authority does not list it as undelivered", None)
 
     def _listed(self, period: Period) -> str:
         """Name what the authority lists as not delivered of this period; empty when there is nothing.

@@ -15,7 +15,7 @@ from altinn.protocol.filing_key import FilingKey
 from altinn.protocol.identifiers import AppId
 from altinn.runs import BACKFILL_LIMIT, FILE_MISSING, RunRules, resolve_period
 from altinn.runs.backfill_rules import refuse_long_backfill
-from altinn.runs.run_period import require_ended, scheduled_report
+from altinn.runs.run_period import known_kinds, require_ended, require_kind, scheduled_report
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,10 +34,11 @@ class AltinnPlanFilingOperator(AltinnOperator):
     a schema, before it: then a dry run does that too.
 
     :param period: the period's name, which must have ended; by default what the run says. A name that is no period of
-        this provider's is taken as it stands where neither `report` nor the DAG's schedule says what periods there are.
+        this provider's is taken as it stands where neither `report`, `kinds` nor the DAG's schedule says what periods
+        there are.
     :param report: a name of `altinn.periods.REPORTS`, where the DAG's schedule does not say it: the run's period must
         be one of its.
-    :param kinds: the kinds of period that are allowed ("term", "month" …); by default the report's alone.
+    :param kinds: kinds of period ("term", "month" …) that are allowed beside the report's own.
     :param kind: "main", or "correction" together with `correction_number`.
     :param correction_number: 1, 2 … for corrections.
     :param organisation_number: the company that files; by default the connection's.
@@ -123,13 +124,15 @@ class AltinnPlanFilingOperator(AltinnOperator):
     def _period(self, context: Context) -> str:
         if not self.period:
             return resolve_period(context, report=self.report_name, kinds=self.kinds).name
+        kinds = known_kinds(self.kinds)
         calendar = report_calendar(self.report_name) if self.report_name else scheduled_report(context)
         try:
             named = calendar.period(self.period) if calendar else parse_period(self.period)
         except AltinnInputError:
-            if calendar:
+            if calendar or kinds:
                 raise
             return self.period
+        require_kind(named, calendar, kinds)
         require_ended(named)
         return self.period
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from altinn.periods.due_dates import add_months, vat_due_date
 from altinn.periods.reports import REPORTS, ReportCalendar, accounts_report, report_calendar
 from altinn.periods.spans import (
+    KINDS,
     Period,
     containing,
     financial_year,
@@ -21,6 +22,7 @@ from altinn.periods.spans import (
 from altinn.periods.workdays import next_working_day, previous_working_day
 
 __all__ = [
+    "KINDS",
     "REPORTS",
     "Period",
     "ReportCalendar",

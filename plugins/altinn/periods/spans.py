@@ -23,6 +23,8 @@ _NAME = re.compile(
     r"|M(?P<month>0[1-9]|1[0-2])(?:-(?P<part>[12]))?))?"
 )
 _MONTHS = {"year": 12, "half": 6, "quarter": 3, "term": 2, "month": 1}
+KINDS = ("year", "half", "quarter", "term", "month", "half-month", "week")
+"""What a period can be, longest first."""
 _FORMS = "2022, 2022-H1, 2022-Q2, 2022-T5, 2022-M03, 2022-M03-1 or 2022-W07"
 
 
@@ -31,7 +33,7 @@ class Period:
     """A span of whole days.
 
     :param name: normalised name.
-    :param kind: "year", "half", "quarter", "term", "month", "half-month" or "week".
+    :param kind: one of `KINDS`.
     :param year: the year it is counted in; for a week the ISO year, which may differ from the year of its days.
     :param number: its number among those of its kind in the year, from 1.
     :param start: first day.

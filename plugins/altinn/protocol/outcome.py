@@ -30,21 +30,18 @@ REJECTING_LABELS = frozenset({"avvist", "avslått", "underkjent", "ugyldig", "re
 ACCEPTING_LABELS = frozenset({"mottatt", "motteke", "godkjent", "akseptert", "accepted", "approved", "received"})
 """Sub-status labels that go with an acceptance where nothing else is said; any other label is unknown."""
 
-_REJECTING_END = re.compile(
-    r"reject|refus|den(?:y|ied|ies|ial)|declin|disapprov|cancel|abort|fail|error|withdr[ae]w|expir|terminat|delet|invalid"
-    r"|(?:not|un|ikke)[-_ ]?(?:accept|approv|receiv|valid|ok|godkje|aksept|gyldig|mot+at+)"
-    r"|feil|avvis|avsl(?:ag|att|aa|å)|avbr|underkj|ugyldig|trukket|tilbakekal|slettet|utl(?:o|oe|ø)p"
-    r"|kanseller|annull|forkast|mangelfull|nekte|stoppe[dt]|returner|revok|void|time[-_ ]?d?[-_ ]?out",
-    re.IGNORECASE,
-)
-"""What an end event's name says no with, in English and Norwegian; a word too many costs a look, one too few a false
-acceptance. "Avsluttet" (ended) is none of them."""
-_WITHOUT_ERROR = re.compile(
-    r"(?:(?<![^\W\d_])(?i:uten|ingen|without|no)|(?<=[a-zæøå])(?:Uten|Ingen|Without|No))"
-    r"[-_ ]?(?i:feil|errors?|failures?)(?![a-zæøå])"
-    r"|(?i:feil|error)[-_ ]?(?i:fri(?:tt)?|free)(?![a-zæøå])"
-)
-"""Only whole words: "InnsendingenFeilet" is a failure, and so is "FeilFristOversittet"."""
+_WORD = re.compile(r"[A-ZÆØÅ]?[a-zæøå]+|[A-ZÆØÅ]+|[^\W\d_]+")
+_GENERATED = re.compile(r"(?:End)?Event_[01][0-9a-z]{6}")
+"""The name that a modelling tool gives an event that nobody has named."""
+_SAYS_NOTHING = frozenset({
+    "end", "event", "process", "prosess", "slutt", "sluttet", "avsluttet", "ferdig", "fullført", "fullfoert",
+    "complete", "completed", "finish", "finished", "done", "final", "archived", "arkivert",
+})  # fmt: skip
+_SAYS_YES = frozenset({
+    "accepted", "approved", "received", "confirmed", "submitted", "sent", "signed", "success", "successful",
+    "ok", "mottatt", "godkjent", "akseptert", "bekreftet", "innsendt", "sendt", "levert", "signert",
+})  # fmt: skip
+"""An end event's words are known one by one, as sub-status labels are: there is no end to the ways to say no."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +107,14 @@ class AcceptanceRule:
     :param receipt_types: data types that the authority adds.
     :param accepted_labels: sub-status labels that go with an acceptance; any other label is unknown.
     :param rejected_labels: sub-status labels that mean a rejection.
+    :param accepted_ends: end events of the app that go with an acceptance though their names alone would not tell.
     """
 
     accepted_when: str
     receipt_types: tuple[str, ...] = ()
     accepted_labels: frozenset[str] = ACCEPTING_LABELS
     rejected_labels: frozenset[str] = REJECTING_LABELS
+    accepted_ends: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.accepted_when not in ACCEPTED_WHEN:
@@ -146,20 +145,28 @@ class AcceptanceRule:
         missing = self.awaited().missing(instance)
         if missing:
             return Outcome(WAITING_FOR_AUTHORITY, missing)
-        doubt = doubt_about(instance, self.accepted_labels)
+        doubt = doubt_about(instance, self.accepted_labels, self.accepted_ends)
         if doubt:
             return Outcome(UNKNOWN, doubt)
         return Outcome(ACCEPTED, _why_accepted(self, instance))
 
 
-def doubt_about(instance: Instance, accepted_labels: Collection[str]) -> str:
+def doubt_about(instance: Instance, accepted_labels: Collection[str], accepted_ends: Collection[str] = ()) -> str:
     """Say why an instance that has all it needs may yet be no acceptance; empty when nothing speaks against it."""
-    label, end = instance.substatus.strip(), instance.process.end_event
+    label, end = instance.substatus.strip(), instance.process.end_event.strip()
     if label and not is_one_of(label, accepted_labels):
         return f"the authority's sub-status is {label[:60]!r}, which is not known here as an acceptance"
-    if _REJECTING_END.search(_WITHOUT_ERROR.sub("", end)):
-        return f"the process has ended at {end[:60]!r}, which sounds like a rejection"
+    if end and not (is_one_of(end, accepted_ends) or _is_good_end(end)):
+        return f"the process has ended at {end[:60]!r}, which is not known here as an acceptance"
     return ""
+
+
+def _is_good_end(name: str) -> bool:
+    """Say whether an end event's name says nothing of how it ended, or only good things ("EndEvent_1", "Mottatt")."""
+    if _GENERATED.fullmatch(name):
+        return True
+    words = {word.lower() for word in _WORD.findall(name)}
+    return bool(words) and words <= _SAYS_NOTHING | _SAYS_YES
 
 
 def is_one_of(label: str, labels: Collection[str]) -> bool:

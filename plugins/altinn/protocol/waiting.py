@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from altinn.exceptions import AltinnInputError
@@ -151,14 +152,18 @@ class WaitFor:
         if not process.is_ended and path[begun[-1]].task_id != process.task_id:
             return Progress(WAITING, f"the instance is moving on from {process.where}")
         last = own[-1]
-        before = {path[number].task_id for number in begun if number < own[0]}
+        order: dict[str, int] = {}
+        for number in begun:
+            if number < own[0]:
+                order.setdefault(path[number].task_id, number)
         refused = any(event.event_type == _ABANDONED and self._matches(event) for event in path[last:])
-        if not refused and (process.is_ended or process.task_id not in before):
+        if not refused and (process.is_ended or process.task_id not in order):
             return Progress(DONE)
         since = [path[number].task_id for number in begun if number > last]
         # A later task may have sent it back as well; only what was begun after that is the new round.
-        round_began = max((number for number, task in enumerate(since, 1) if task not in before), default=0)
-        is_again = len(since) - round_began > 1
+        round_began = max((number for number, task in enumerate(since, 1) if task not in order), default=0)
+        # Who goes back one step more, from the second task to the first, has not begun anything.
+        is_again = any(order[then] > order[task] for task, then in pairwise(since[round_began:]))
         if (self.kind == REACHED or is_again) and not process.is_ended:
             return Progress(WAITING, f"the instance has come back to {process.where}", ahead=True)
         if self.kind == REACHED:

@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from altinn.exceptions import AltinnInputError
-from altinn.periods import Period, ReportCalendar, parse_period, report_calendar
+from altinn.exceptions import AltinnConfigurationError, AltinnInputError
+from altinn.periods import KINDS, Period, ReportCalendar, parse_period, report_calendar
 
 BACKFILL, SCHEDULED = "backfill", "scheduled"
 _OSLO = ZoneInfo("Europe/Oslo")
@@ -22,7 +22,7 @@ def resolve_period(
     context: Mapping[str, Any],
     *,
     report: str | None = None,
-    kinds: Collection[str] | None = None,
+    kinds: Collection[str] = (),
     today: date | None = None,
 ) -> Period:
     """Return the period that a run is about; call it in a task with the task's context.
@@ -34,11 +34,13 @@ def resolve_period(
     Gives the same period on every try, and after the run was cleared.
 
     :param report: a name of `altinn.periods.REPORTS`; by default that of the DAG's schedule.
-    :param kinds: the kinds of period that are allowed; by default the report's alone.
+    :param kinds: kinds of period that are allowed beside the report's own, as in the trigger form.
     :param today: the day in Norway.
     :raises AltinnInputError: the run does not say which period, says two, or names one that is not the report's or
         has not ended; or its data interval is of a schedule that the DAG has had before.
+    :raises AltinnConfigurationError: there is no such kind of period.
     """
+    kinds = known_kinds(kinds)
     calendar = report_calendar(report) if report else scheduled_report(context)
     said = {how: name for how, name in _said(context, calendar).items() if name}
     periods = {calendar.period(name) if calendar else parse_period(name) for name in said.values()}
@@ -48,9 +50,36 @@ def resolve_period(
         stated = ", ".join(f"{how} says {name}" for how, name in said.items())
         raise AltinnInputError(f"this run is about two periods ({stated}): leave one of them out")
     period = periods.pop()
-    _check_kind(period, calendar, kinds)
+    require_kind(period, calendar, kinds)
     require_ended(period, today)
     return period
+
+
+def known_kinds(kinds: Collection[str]) -> tuple[str, ...]:
+    """Return the kinds of period that a DAG allows beside its report's own.
+
+    :raises AltinnConfigurationError: one is no kind of period, or a single word stands where a list belongs.
+    """
+    given = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    unknown = sorted(set(given) - set(KINDS))
+    if unknown or isinstance(kinds, str):
+        raise AltinnConfigurationError(
+            f"kinds={kinds!r}: give a list such as [{KINDS[1]!r}, {KINDS[2]!r}]; a period is a {', a '.join(KINDS)}"
+        )
+    return given
+
+
+def require_kind(period: Period, calendar: ReportCalendar | None, kinds: Collection[str]) -> None:
+    """Return only if a period is of the report's own kind, or of one of the others that are allowed.
+
+    Where neither a report nor kinds are told, any period passes.
+
+    :raises AltinnInputError: it is of another kind.
+    """
+    allowed = dict.fromkeys(((calendar.kind,) if calendar else ()) + tuple(kinds))
+    if allowed and period.kind not in allowed:
+        what = calendar.title if calendar else "this report"
+        raise AltinnInputError(f"{period.name} is a {period.kind}, but {what} is about a {' or '.join(allowed)}")
 
 
 def require_ended(period: Period, today: date | None = None) -> None:
@@ -93,9 +122,15 @@ def _said_by_dates(run: Any, run_type: str, calendar: ReportCalendar | None) -> 
             f"the data interval of this run begins at {moment.astimezone(UTC).isoformat()}, where no {calendar.kind} "
             f"begins: schedule the DAG with altinn.timetables.{calendar.name.partition(':')[0]}()"
         )
-    if automatic and period is not None:
+    # A run by hand for a logical date has an interval as well: that of the period which the schedule then began there.
+    if period is not None and (automatic or _has_interval_from(run, moment)):
         _check_interval(run, period, calendar)
     return {"the data interval" if automatic else "the logical date": period.name if period else ""}
+
+
+def _has_interval_from(run: Any, moment: datetime) -> bool:
+    start, end = (getattr(run, f"data_interval_{side}", None) for side in ("start", "end"))
+    return start == moment and end is not None and end > start
 
 
 def _check_interval(run: Any, period: Period, calendar: ReportCalendar) -> None:
@@ -120,10 +155,3 @@ def scheduled_report(context: Mapping[str, Any]) -> ReportCalendar | None:
         if isinstance(report, ReportCalendar):
             return report
     return None
-
-
-def _check_kind(period: Period, calendar: ReportCalendar | None, kinds: Collection[str] | None) -> None:
-    allowed = kinds or ((calendar.kind,) if calendar else ())
-    if allowed and period.kind not in allowed:
-        what = calendar.title if calendar else "this report"
-        raise AltinnInputError(f"{period.name} is a {period.kind}, but {what} is about a {' or '.join(allowed)}")

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk import Param
 
-from altinn.exceptions import AltinnConfigurationError
 from altinn.periods import Period
 from altinn.runs.backfill_rules import BACKFILL_LIMIT, FILE_MISSING, VERIFY_ONLY
+from altinn.runs.run_period import known_kinds
 from altinn.timetables import PeriodTimetable
 
 PATTERNS = {
@@ -40,7 +40,7 @@ def filing_params(
     """Return the params "period", "kind", "correction_number", "dry_run", "on_backfill", "max_filings_per_backfill".
 
     :param timetable: the DAG's schedule; its report's periods are offered.
-    :param kinds: further kinds of period that may be typed in.
+    :param kinds: further kinds of period that may be typed in; give the plan task the same ones.
     :param dry_run: what a run is that says nothing of it: with True also those of the schedule and of asset events are
         dry, for as long as a DAG is tried out.
     :param today: the day in Norway.
@@ -88,9 +88,7 @@ def period_param(timetable: PeriodTimetable, *, kinds: Sequence[str] = (), today
     :param kinds: further kinds that may be typed in; give the task that reads the period the same ones.
     :raises AltinnConfigurationError: there is no such kind of period.
     """
-    unknown = sorted(set(kinds) - set(PATTERNS))
-    if unknown:
-        raise AltinnConfigurationError(f"kinds: {', '.join(unknown)}; a period is a {', a '.join(PATTERNS)}")
+    kinds = known_kinds(kinds)
     day = today or datetime.now(ZoneInfo("Europe/Oslo")).date()
     offered = offered_periods(timetable, day)
     allowed = "|".join(PATTERNS[kind] for kind in dict.fromkeys((timetable.report.kind, *kinds)))

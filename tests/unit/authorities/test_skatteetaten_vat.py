@@ -223,6 +223,28 @@ def test_a_finding_that_makes_a_return_invalid_is_never_a_mere_deviation(stated:
     assert found.status == status
 
 
+@pytest.mark.parametrize(
+    ("result", "gravity", "status"),
+    [
+        ("GYLDIG_SKATTEMELDING", "AVVIKENDE_SKATTEMELDING", "ok"),
+        ("AVVIKENDE_SKATTEMELDING", "UGYLDIG_SKATTEMELDING", "unknown"),
+        ("AVVIKENDE_SKATTEMELDING", "KRITISK_SKATTEMELDING", "unknown"),
+        ("AVVIKENDE_SKATTEMELDING", "", "unknown"),
+        ("UGYLDIG_SKATTEMELDING", "KRITISK_SKATTEMELDING", "invalid"),
+    ],
+)
+@pytest.mark.parametrize("form", ["schema", "service"])
+def test_a_finding_is_held_against_the_result(form: str, result: str, gravity: str, status: str) -> None:
+    result, gravity = ("ingen avvik" if result.startswith("GYLDIG") else result, gravity)
+    if form == "service":
+        words = f"<status>{result}</status><valideringsfeil><valideringsDetaljer><alvorlighetsgrad>{gravity}"
+        words += "</alvorlighetsgrad></valideringsDetaljer></valideringsfeil>"
+    else:
+        words = f"<avvikVedMeldingslevering>{result}</avvikVedMeldingslevering><avvik><avviksinformasjon><avvikstype>"
+        words += f"{gravity}</avvikstype></avviksinformasjon></avvik>"
+    assert vat.read_validation_result(f"<valideringsresultat>{words}</valideringsresultat>".encode()).status == status
+
+
 def test_a_refusal_in_the_form_of_the_service_is_read() -> None:
     found = vat.read_validation_result(sample("invalid-real/doc-valideringsresultat-UGYLDIG.xml"))
     assert found.status == "invalid"

@@ -134,6 +134,14 @@ END = InstanceEvent("process_EndEvent", "2026-01-01T00:01:00Z", "", "", "", "")
             (START, "Task_2 payment", "Task_3 signing", "Task_4 confirmation", START, "Task_2 payment"),
             "waiting",
         ),
+        # Sent back by two steps, one after the other, and only then forward again.
+        ("left", "signing", (START, "Task_2 payment", "Task_3 signing", "Task_2 payment", START), "stopped"),
+        (
+            "left",
+            "signing",
+            (START, "Task_2 payment", "Task_3 signing", "Task_2 payment", START, "Task_2 payment"),
+            "waiting",
+        ),
         ("left", "confirmation", (START, "Task_2 confirmation", "Task_3 confirmation"), "waiting"),
         ("left", "confirmation", (START, "Task_2 confirmation", "Task_3 confirmation", START), "stopped"),
     ],

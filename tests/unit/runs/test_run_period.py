@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from altinn.exceptions import AltinnInputError
+from altinn.exceptions import AltinnConfigurationError, AltinnInputError
 from altinn.periods import report_calendar
 from altinn.runs import resolve_period
 
@@ -59,7 +59,15 @@ def test_a_run_of_an_earlier_schedule_is_refused(run_type: str) -> None:
     assert resolved(made["term"]) == "2026-T5"
     with pytest.raises(AltinnInputError, match="had another schedule when the run was made"):
         resolved(made["month"])
-    # A run by hand has an interval that says nothing.
+    # So it is when somebody started it by hand for that date, and it is cleared later.
+    by_hand = {
+        name: context("manual", logical_date=TERM_5, interval_start=TERM_5, interval_end=ends[name]) for name in ends
+    }
+    assert resolved(by_hand["term"]) == "2026-T5"
+    with pytest.raises(AltinnInputError, match="had another schedule when the run was made"):
+        resolved(by_hand["month"])
+    # Elsewhere the interval of a run by hand says nothing.
+    assert resolved(context("manual", logical_date=TERM_5, interval_start=TERM_5, interval_end=TERM_5)) == "2026-T5"
     assert resolved(context("manual", period="2026-T5", interval_start=TERM_5, interval_end=ends["month"])) == "2026-T5"
 
 
@@ -132,7 +140,24 @@ def test_a_period_of_another_kind_is_refused_unless_allowed() -> None:
     given = context("manual", period="2026-M03")
     with pytest.raises(AltinnInputError, match="2026-M03 is a month, but VAT return, two-month terms is about a term"):
         resolved(given)
-    assert resolved(given, kinds=("term", "month")) == "2026-M03"
+    # They come beside the report's own, as in the trigger form.
+    assert resolved(given, kinds=("month",)) == "2026-M03"
+    assert resolved(context("manual", period="2026-T4"), kinds=["month"]) == "2026-T4"
+    with pytest.raises(AltinnInputError, match="is about a term or month"):
+        resolved(context("manual", period="2025"), kinds=["month"])
+
+
+def test_kinds_stand_alone_where_nothing_else_says_what_a_report_is_about() -> None:
+    assert resolved(context("manual", period="2026-M03", report=None), kinds=["month"]) == "2026-M03"
+    with pytest.raises(AltinnInputError, match="2026-T4 is a term, but this report is about a month"):
+        resolved(context("manual", period="2026-T4", report=None), kinds=["month"])
+
+
+@pytest.mark.parametrize("kinds", ["half-month", "month", ("fortnight",), ("month", "terms")])
+def test_kinds_that_are_none_are_the_author_s_mistake(kinds: Any) -> None:
+    """A single word would be read letter by letter: "month" is part of "half-month"."""
+    with pytest.raises(AltinnConfigurationError, match=r"kinds=.*give a list such as"):
+        resolved(context("manual", period="2026-T4"), kinds=kinds)
 
 
 def test_a_financial_year_has_ended_before_the_calendar_year() -> None:
