@@ -64,8 +64,7 @@ def rows_of(source: str) -> list[dict[str, Any]]:
     columns = ("organisation_number", "name", "path")
     connection = BaseHook.get_connection(conn_id)
     try:
-        hook: Any = connection.get_hook()
-        get_records = hook.get_records
+        get_records = connection.get_hook().get_records  # type: ignore[no-untyped-call]
     except (AirflowException, ImportError, AttributeError) as exc:
         raise AltinnConfigurationError(
             f"{source}: no installed provider reads tables through a connection of type {connection.conn_type!r}; "

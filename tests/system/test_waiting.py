@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -332,6 +333,7 @@ def test_an_instance_that_stays_away_ends_the_wait_and_one_such_answer_does_not(
     event = asyncio.run(event_of(trigger_for(arguments["instance_id"], proxied, **far)))
     assert event["status"] == "error"
     assert str(status) in event["message"]
+    assert re.search(r"in \d looks over \d\d minutes\. Look in Altinn whether", event["message"])
     assert 900 <= sum(slept) < 6000
 
 

@@ -116,7 +116,7 @@ class AltinnInstanceTrigger(BaseTrigger):
         try:
             event = await self._wait()
         except AltinnError as exc:
-            event = self._event("error", str(exc))
+            event = self._event("error", f"{exc}{self._vanished()}")
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
@@ -163,7 +163,7 @@ class AltinnInstanceTrigger(BaseTrigger):
             raise
         except (AltinnForbiddenError, AltinnNotFoundError) as exc:
             self._unseen.append(time.time())
-            if len(self._unseen) >= _GONE_LOOKS and self._unseen[-1] - self._unseen[0] >= _GONE_SECONDS:
+            if self._is_gone():
                 raise
             return waiting_despite(exc), 0.0
         except AltinnError as exc:
@@ -174,6 +174,19 @@ class AltinnInstanceTrigger(BaseTrigger):
         self._name_checked = True
         self._unseen.clear()
         return progress, 0.0
+
+    def _is_gone(self) -> bool:
+        return len(self._unseen) >= _GONE_LOOKS and self._unseen[-1] - self._unseen[0] >= _GONE_SECONDS
+
+    def _vanished(self) -> str:
+        """Say how often nothing was seen before the wait gave up; empty when that was not the reason."""
+        if not self._is_gone():
+            return ""
+        minutes = (self._unseen[-1] - self._unseen[0]) / 60
+        return (
+            f". So it was in {len(self._unseen)} looks over {minutes:.0f} minutes. Look in Altinn whether the instance is "
+            "there and whether this connection may still read it, then clear this task: it only waits"
+        )
 
     def _event(self, status: str, message: str) -> dict[str, str]:
         return {"status": status, "instance_id": self.instance_id, "message": message}
