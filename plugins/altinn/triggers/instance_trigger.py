@@ -184,8 +184,8 @@ class AltinnInstanceTrigger(BaseTrigger):
             return ""
         minutes = (self._unseen[-1] - self._unseen[0]) / 60
         return (
-            f". So it was in {len(self._unseen)} looks over {minutes:.0f} minutes. Look in Altinn whether the instance is "
-            "there and whether this connection may still read it, then clear this task: it only waits"
+            f". So it was in {len(self._unseen)} looks over {minutes:.0f} minutes. Look in Altinn whether the instance "
+            "is there and whether this connection may still read it, then clear this task: it only waits"
         )
 
     def _event(self, status: str, message: str) -> dict[str, str]:
