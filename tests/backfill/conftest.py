@@ -111,6 +111,13 @@ class Installation:
         self.airflow.call("POST", f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/clear", {"dry_run": False})
         self.await_run(dag_id, run_id)
 
+    def clear_task(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """Clear one task alone, wait for its run's end, and return the run's state."""
+        body = {"dag_run_id": run_id, "task_ids": [task_id], "dry_run": False, "only_failed": False}
+        body |= {"include_downstream": False, "reset_dag_runs": True}
+        self.airflow.call("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", body)
+        return str(self.await_run(dag_id, run_id)["state"])
+
     def await_run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """Wait for a run's end and return it."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"

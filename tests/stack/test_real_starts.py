@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from altinn.periods import report_calendar
 from scripts.run_folder import PROJECT
-from tests.stack.conftest import RealAirflow
+from tests.stack.conftest import ENDED, RealAirflow
 
 FORM = b"<model><property1>a</property1><property2>b</property2></model>"
 TERMS = report_calendar("vat_terms")
@@ -87,15 +87,107 @@ def test_an_event_with_a_partition_key_files_its_period_once(airflow: RealAirflo
     for count in (1, 2):
         airflow.api.service.call("POST", "/api/v2/assets/events", event)
         airflow.until(lambda count=count: len(runs(airflow, dag_id)) == count, "the event's run")  # type: ignore[misc]
-    by_key = start(airflow, dag_id, partition_key=period)
+    start(airflow, dag_id, partition_key=period)
     found = {file_with(airflow, dag_id, run_id) for run_id in runs(airflow, dag_id)}
     assert len(found) == 1
     ((said, instance_id),) = found
     assert said == period
     assert filings(airflow, period) == [instance_id]
-    airflow.clear(dag_id, by_key, *airflow.states(dag_id, by_key))
-    assert file_with(airflow, dag_id, by_key) == (period, instance_id)
+    for run_id in runs(airflow, dag_id):
+        airflow.clear(dag_id, run_id, *airflow.states(dag_id, run_id))
+        assert file_with(airflow, dag_id, run_id) == (period, instance_id)
     assert filings(airflow, period) == [instance_id]
+
+
+COMMANDED = """
+from datetime import UTC, datetime
+from altinn.operators import AltinnPlanFilingOperator
+from altinn.runs.trigger_form import filing_params
+from altinn.taskgroups import altinn_filing
+from altinn.timetables import vat_terms
+from airflow.sdk import DAG
+
+SCHEDULE = vat_terms(lead_days=60, automatic={automatic})
+
+with DAG(
+    "{dag_id}",
+    schedule=SCHEDULE,
+    start_date=datetime({start.year}, {start.month}, {start.day}, tzinfo=UTC),
+    catchup=True,
+    params=filing_params(SCHEDULE),
+):
+    common = {{"app": "ttd/basic", "organisation_number": "{company}"}}
+    plan = AltinnPlanFilingOperator(task_id="plan", **common)
+    period = "{{{{ ti.xcom_pull(task_ids='plan')['period'] }}}}"
+    filing = altinn_filing(
+        period=period,
+        documents=[{{"data_type": "model", "path": "{folder}/" + period + ".xml"}}],
+        wait_for_feedback=False,
+        **common,
+    )
+    plan >> filing.group
+"""
+COMPANY = "314000002"
+
+
+def test_a_backfill_by_command_files_what_the_schedule_missed_and_nothing_else(
+    airflow: RealAirflow, tmp_path: Path
+) -> None:
+    wanted = {"user_id": 1337, "companies": [{"organisation_number": COMPANY, "name": "Commanded"}]}
+    (party,) = airflow.emulator.call("POST", "/_emulator/companies", wanted)
+    middle = TERMS.preceding(LATEST)
+    terms = [TERMS.preceding(middle), middle, LATEST]
+    for term in (terms[0], terms[2]):
+        (tmp_path / f"{term.name}.xml").write_bytes(FORM)
+    source = {"company": COMPANY, "folder": tmp_path, "start": terms[0].start}
+    add_dag(airflow, "stack_commanded", COMMANDED.format(dag_id="stack_commanded", automatic=True, **source))
+
+    def delivered() -> list[str]:
+        received = airflow.emulator.call("GET", "/_emulator/filings")
+        return sorted(one["dataValues"]["filingperiod"] for one in received if one["party"] == party["partyId"])
+
+    def outcomes() -> dict[str, str]:
+        found = airflow.api.service.call("GET", "/api/v2/dags/stack_commanded/dagRuns?limit=100")["dag_runs"]
+        return {str(run["logical_date"])[:10]: str(run["state"]) for run in found}
+
+    def all_ended() -> bool:
+        return sorted(outcomes()) == [str(term.start) for term in terms] and set(outcomes().values()) <= set(ENDED)
+
+    def backfill(reprocess: str) -> list[str]:
+        """Backfill the three terms as an operator does, and return how each ended."""
+        dates = ["--from-date", str(terms[0].start), "--to-date", str(terms[2].start)]
+        airflow.command("backfill", "create", "--dag-id", "stack_commanded", *dates, "--reprocess-behavior", reprocess)
+        listed = "/api/v2/backfills?dag_id=stack_commanded&limit=100"
+
+        def is_over() -> bool:
+            return all(one["completed_at"] for one in airflow.api.service.call("GET", listed)["backfills"])
+
+        airflow.until(is_over, "the backfill to end")
+        airflow.until(all_ended, "its runs to end")
+        return [outcomes()[str(term.start)] for term in terms]
+
+    airflow.until(all_ended, "the schedule's runs to end")
+    filed = sorted([terms[0].name, terms[2].name])
+    assert (outcomes()[str(middle.start)], delivered()) == ("failed", filed)
+    assert backfill("none") == ["success", "failed", "success"]
+    assert delivered() == filed
+    (tmp_path / f"{middle.name}.xml").write_bytes(FORM)
+    everything = sorted(term.name for term in terms)
+    for reprocess in ("failed", "completed"):
+        assert backfill(reprocess) == ["success"] * 3
+        assert delivered() == everything
+
+    # A run by hand for the first day of a term, in a DAG that another team has written for the same report.
+    add_dag(airflow, "stack_by_date", COMMANDED.format(dag_id="stack_by_date", automatic=False, **source))
+    airflow.command("dags", "trigger", "stack_by_date", "--logical-date", f"{middle.start}T00:00:00+00:00")
+    (by_date,) = runs(airflow, "stack_by_date")
+    period, instance_id = file_with(airflow, "stack_by_date", by_date)
+    assert period == middle.name
+    # One task of it alone, as the button "clear" of that task does.
+    for task_id in ("filing.instantiate", "filing.upload", "filing.push_2_confirmation", "filing.accepted"):
+        airflow.clear("stack_by_date", by_date, task_id)
+        assert file_with(airflow, "stack_by_date", by_date) == (period, instance_id)
+    assert delivered() == everything
 
 
 DEADLINE_DAG = """
