@@ -80,9 +80,18 @@ def not_settled(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def paid_meanwhile(filing: dict[str, Any]) -> str:
+    """Say which other order for the company's period was written after this run had begun; empty when none was."""
+    own = order_of(str(filing["instance_id"])).name
+    for path in orders().glob("*.json") if orders().exists() else []:
+        if path.name != own and company_and_period(json.loads(path.read_text())) == company_and_period(filing):
+            return f"this company's period is paid by {path.name}"
+    return ""
+
+
 def settle(filing: dict[str, Any]) -> dict[str, Any]:
     """Write the payment order of a filing, or list it for a person's decision."""
-    payment = filing["payment"]
+    payment, decide = filing["payment"], filing["decide"] or paid_meanwhile(filing)
     order = {
         "instance_id": filing["instance_id"],
         "organisation_number": filing["organisation_number"],
@@ -90,8 +99,8 @@ def settle(filing: dict[str, Any]) -> dict[str, Any]:
         "proof": filing["bundle"],
         **payment,
     }
-    if filing["decide"]:
-        order["paid"] = f"not ordered, a person has to decide: {filing['decide']}"
+    if decide:
+        order["paid"] = f"not ordered, a person has to decide: {decide}"
         return {**order, "order": write_order(order, decision_of(order["instance_id"]))}
     order["paid"] = "ordered" if float(payment["amount"]) > 0 else "nothing to pay: money comes back"
     return {**order, "order": write_order(order, order_of(order["instance_id"]))}

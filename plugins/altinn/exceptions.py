@@ -117,6 +117,10 @@ class AltinnConnectionMissingError(AltinnConfigurationError):
     """Airflow has no connection of that name, or could not read it at the moment: it says the same of both."""
 
 
+class AltinnLocalFileError(AltinnConfigurationError):
+    """A file or folder of this machine that the connection names cannot be used: wrong, or only at the moment."""
+
+
 class AltinnTransportError(AltinnError):
     """No answer came."""
 

@@ -55,7 +55,9 @@ def reminders(
     instantiate_task: str = "filing.instantiate",
     app: str = "",
     altinn_conn_id: str = AltinnHook.default_conn_name,
+    conn_param: str = "altinn_conn_id",
     on_behalf_of: str | None = None,
+    external_ref: str | None = None,
     due_dates: Mapping[str, str] | None = None,
 ) -> list[DeadlineAlert]:
     """Return the alerts for a DAG's `deadline=`.
@@ -67,6 +69,8 @@ def reminders(
     :param from_task: the task that the person has to leave, by element id or type.
     :param instantiate_task: the task that returned the instance id.
     :param app: the app's id, for the link.
+    :param altinn_conn_id: the connection to look with, where the run names none.
+    :param conn_param: the param of the DAG with which a run names its connection.
     :param due_dates: deadlines that the authority has stated otherwise, by period.
     :raises AltinnInputError: no days, or one that is no whole number from 0 on.
     """
@@ -80,7 +84,9 @@ def reminders(
         "instantiate_task": instantiate_task,
         "app": app,
         "altinn_conn_id": altinn_conn_id,
+        "conn_param": conn_param,
         "on_behalf_of": on_behalf_of,
+        "external_ref": external_ref,
     }
     return [
         DeadlineAlert(
@@ -105,6 +111,8 @@ async def remind_to_sign(
     on_behalf_of: str | None,
     days: int,
     all_days: Sequence[int] = (),
+    conn_param: str = "altinn_conn_id",
+    external_ref: str | None = None,
 ) -> str:
     """Look whether the person has signed, and notify if not. Runs in the triggerer.
 
@@ -112,6 +120,7 @@ async def remind_to_sign(
     """
     run = context["dag_run"]
     dag_id, run_id = str(run["dag_id"]), str(run.get("dag_run_id") or run.get("run_id"))
+    who = (str((run.get("conf") or {}).get(conn_param) or altinn_conn_id), on_behalf_of, external_ref)
     left = _days_left(context, days)
     if any(other < days and left <= other for other in all_days):
         log.info("%s %s: the reminder of %d day(s) comes too late; a later one tells", dag_id, run_id, days)
@@ -122,13 +131,13 @@ async def remind_to_sign(
         return "nothing to sign yet"
     told = []
     for instance_id in found:
-        progress = await _progress(instance_id, from_task, altinn_conn_id, on_behalf_of)
+        progress = await _progress(instance_id, from_task, *who)
         done = _nothing_to_tell(progress)
         if done:
             log.info("%s: %s, so nobody is reminded", instance_id, done)
             told.append(done)
             continue
-        link = await _link(app, instance_id, altinn_conn_id, on_behalf_of)
+        link = await _link(app, instance_id, *who)
         values = {"instance_id": instance_id, "link": link, "where": progress.text, "days": left}
         await _notify(notifier, notifier_arguments, {**context, "altinn": values})
         log.info("%s: reminded, %s", instance_id, progress.text)
@@ -172,10 +181,12 @@ def _instances_of(dag_id: str, run_id: str, task_id: str) -> list[str]:
     return [str(value) for value in found if value]
 
 
-async def _progress(instance_id: str, from_task: str, conn_id: str, on_behalf_of: str | None) -> Progress:
+async def _progress(
+    instance_id: str, from_task: str, conn_id: str, on_behalf_of: str | None, external_ref: str | None
+) -> Progress:
     """Say how far it is; without an answer one reminder too many goes out."""
     try:
-        async with kept_open(), shared_session(conn_id, on_behalf_of, None) as session:
+        async with kept_open(), shared_session(conn_id, on_behalf_of, external_ref) as session:
             apps = partial(app_of, session.settings)
             wanted = WaitFor(LEFT, from_task)
             return await session.run(
@@ -185,10 +196,15 @@ async def _progress(instance_id: str, from_task: str, conn_id: str, on_behalf_of
         return Progress(WAITING, f"whether it is signed cannot be seen at the moment ({type(exc).__name__})")
 
 
-async def _link(app: str, instance_id: str, conn_id: str, on_behalf_of: str | None) -> str:
+async def _link(app: str, instance_id: str, conn_id: str, on_behalf_of: str | None, external_ref: str | None) -> str:
+    """Return the instance's address; empty when it cannot be told, which keeps nobody from being reminded."""
     if not app:
         return ""
-    settings = await AltinnHook(conn_id, on_behalf_of=on_behalf_of).asettings()
+    try:
+        settings = await AltinnHook(conn_id, on_behalf_of=on_behalf_of, external_ref=external_ref).asettings()
+    except AltinnError as exc:
+        log.warning("%s: no link, because the connection cannot be read (%s)", instance_id, type(exc).__name__)
+        return ""
     return f"{app_of(settings, app).base}/#/instance/{instance_id}"
 
 

@@ -16,6 +16,7 @@ from altinn.exceptions import (
     AltinnForbiddenError,
     AltinnHttpError,
     AltinnInputError,
+    AltinnLocalFileError,
     AltinnLockedError,
     AltinnLoginEndedError,
     AltinnLoginError,
@@ -97,8 +98,12 @@ _NEEDS_LOGIN = (AltinnLoginNeededError, AltinnLoginEndedError)
 
 
 def is_worth_waiting(error: AltinnError) -> bool:
-    """Tell whether a wait goes on in spite of the error: time may mend it, or a person who logs in again."""
-    return isinstance(error, _NEEDS_LOGIN) or is_worth_a_retry(error)
+    """Tell whether a wait goes on in spite of the error: time may mend it, or a person who logs in again.
+
+    A key's file or the folder of the tokens may be away for a moment, when a disk is full or a secret is renewed. The
+    tasks before have used them, so that does not end a wait of weeks.
+    """
+    return isinstance(error, (*_NEEDS_LOGIN, AltinnLocalFileError)) or is_worth_a_retry(error)
 
 
 def waiting_despite(error: AltinnError) -> Progress:
@@ -106,4 +111,6 @@ def waiting_despite(error: AltinnError) -> Progress:
     if isinstance(error, _NEEDS_LOGIN):
         text = f"nobody is logged in any more, so nothing can be seen until a person logs in again: {error}"
         return Progress(WAITING, text, warn=True)
+    if isinstance(error, AltinnLocalFileError):
+        return Progress(WAITING, f"nothing can be seen at the moment: {error}", warn=True)
     return Progress(WAITING, f"Altinn did not answer ({type(error).__name__})")

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from altinn.exceptions import AltinnConfigurationError, AltinnTimeoutError
+from altinn.exceptions import AltinnConfigurationError, AltinnLocalFileError, AltinnTimeoutError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -263,6 +263,6 @@ def _explained(directory: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         why = exc.strerror or type(exc).__name__
-        raise AltinnConfigurationError(
+        raise AltinnLocalFileError(
             f"token_dir {directory} cannot be used ({why}): it must be writable for Airflow's user, and have room"
         ) from exc

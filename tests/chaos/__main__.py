@@ -103,6 +103,8 @@ def _triggerer(stack: ChaosStack) -> list[tuple[str, str]]:
         if states.get("push") == "deferred":
             break
         time.sleep(0.3)
+    else:
+        raise RuntimeError("the push does not wait in the triggerer")
     stack.kill_components("triggerer")
     return [(period, stack.finished("chaos_filing", run_id))]
 

@@ -117,14 +117,18 @@ class ChaosStack:
         scheduler = psutil.Process(self.stack.component("scheduler").pid)
         return [child for child in scheduler.children() if child.children()]
 
-    def kill(self, processes: list[psutil.Process]) -> int:
-        """Kill at once; return how many there were."""
+    def kill(self, processes: list[psutil.Process]) -> None:
+        """Kill at once.
+
+        :raises RuntimeError: there is nobody to kill, so the scenario shows nothing.
+        """
+        if not processes:
+            raise RuntimeError("nobody runs who could be killed")
         for process in processes:
             try:
                 os.kill(process.pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        return len(processes)
 
     def kill_components(self, *names: str) -> None:
         """Kill components with all that they started, and start the components again."""

@@ -261,6 +261,20 @@ def test_an_answer_is_no_json(desk: Desk, fault: str) -> None:
     assert desk.task(path) == "Task_2"
 
 
+def test_whoever_moves_the_clock_sees_what_has_arrived_meanwhile() -> None:
+    """A judge who counts right after it must not count too early, though each request takes a moment."""
+    with Emulator(think_time=0.02) as slower:
+        desk = Desk(slower)
+        path = desk.instance()
+        assert desk.push(path).status_code == 200
+        before = len(desk.filings())
+        desk.faults.add("stuck_in_proxy", method="PUT", path=NEXT, seconds=60)
+        with contextlib.suppress(requests.ConnectionError):
+            desk.push(path, "confirm")
+        requests.post(f"{desk.base}/_emulator/clock", json={"advance_seconds": 600}, timeout=5).raise_for_status()
+        assert len(desk.filings()) == before + 1
+
+
 @covers("late_duplicate")
 @pytest.mark.parametrize("action", [None, "write"])
 def test_a_duplicate_of_a_push_arrives_late(desk: Desk, action: str | None) -> None:

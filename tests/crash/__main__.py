@@ -48,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [c for c in (*cells(), *plain_cells()) if options.match in str(c)][:: options.every]
     if options.exactly:
         chosen = [c for c in chosen if str(c) in options.exactly]
+    if not chosen:
+        say("no cell is chosen: see --match and --exactly")
+        return 2
     begun = time.monotonic()
     found: list[Verdict] = []
     for verdict in _run_all(chosen, options.jobs, options.verbose):
@@ -107,8 +110,11 @@ def _pump(lines: TextIO, mine: list[Cell], arrived: queue.Queue[Verdict | None])
     """Read a worker's verdicts as they come; None when it has ended."""
     from tests.crash.crash_verdict import Verdict
 
-    for cell, line in zip(mine, lines, strict=False):
-        arrived.put(Verdict(cell, *json.loads(line)))
+    left = list(mine)
+    for line in lines:
+        arrived.put(Verdict(left.pop(0), *json.loads(line)))
+    for cell in left:
+        arrived.put(Verdict(cell, "lost", "the harness failed: the worker of this cell has died"))
     arrived.put(None)
 
 

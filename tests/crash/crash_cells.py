@@ -50,10 +50,12 @@ PLAIN: dict[str, tuple[str, str, str]] = {
 }
 """The same with Airflow's HttpOperator and retries alone."""
 
-POINTS = ("none", "before", "commit", "answer", "store", "xcom", "stop")
+POINTS = ("none", "mark", "before", "commit", "answer", "store", "xcom", "stop")
 _SENSORS = {"feedback", "process sensor", "signature sensor"}
 _READS = {"validate", "download", "find", "plan", "ask", "receipt", "calendar", *_SENSORS}
-_WITHOUT_STORE = {"upload form", "upload file", "change after upload form", "multipart", *_READS}
+_WITHOUT_MARK = {"upload form", "upload file", "change after upload form", "multipart", *_READS}
+_NOTING = {"instantiate", "correct at instantiate"}
+"""They note in the task's state store what the request has made. What others note comes before it."""
 _WITHOUT_XCOM = {"plan", *_SENSORS}
 """They return nothing: the plan is a dry run, and the sensors find at their first look what they wait for."""
 
@@ -186,7 +188,9 @@ def _faults_of(operator: str) -> tuple[str, ...]:
 
 
 def _points_of(operator: str) -> tuple[str, ...]:
-    left_out = {"store"} if operator in _WITHOUT_STORE else set()
+    left_out = {"mark"} if operator in _WITHOUT_MARK else set()
+    if operator not in _NOTING:
+        left_out.add("store")
     if operator in _READS:
         left_out.add("stop")
     if operator in _WITHOUT_XCOM:

@@ -209,9 +209,7 @@ class Bench:
             # What had been delivered before the change stays; then the run with the other documents has to be red.
             stays_red = contents == [self.meant[FIRST]]
             versions = [FIRST if stays_red else SECOND]
-            # Nobody can call back a push that was still on its way when the documents changed; the run has to be red.
-            is_under_way = cell.fault in ("stuck_in_proxy", "late_duplicate")
-            if stays_red and changed_after == 0 and not is_under_way:
+            if stays_red and changed_after == 0:
                 return Verdict(cell, LOST, f"the first documents were filed although they had been changed: {errors}")
         if contents != [self.meant[version] for version in versions]:
             return Verdict(cell, LOST, f"filed with other content: {contents} {errors}")

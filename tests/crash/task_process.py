@@ -70,7 +70,8 @@ class Crash:
     """Where a try dies.
 
     :param point: "before" the request, after the server's "commit", after the "answer", "stop" before the request;
-        or after the first "store" write or "xcom".
+        after the first write to the task's state store ("mark": that this try lives) or the first one that follows
+        the request ("store"); or after "xcom".
     :param method: of the request it is about.
     :param path: regular expression, searched for in that request's path.
     """
@@ -211,7 +212,7 @@ class Attempt:
 
 def _is_point(point: str, message: Any) -> bool:
     name = type(message).__name__
-    if point == "store":
+    if point == "mark":
         return name == "SetTaskStateStore"
     return point == "xcom" and name == "SetXCom" and message.key == "return_value"
 
@@ -305,5 +306,14 @@ def _die_at(crash: Crash, channel: Channel) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return getresponse(self, *arguments, **options)
 
+    ask = ChildComms.send
+
+    def write_and_die(self: ChildComms, msg: Any) -> Any:
+        answer = ask(self, msg)
+        if struck and crash.point == "store" and type(msg).__name__ == "SetTaskStateStore":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    ChildComms.send = write_and_die  # type: ignore[method-assign]
     requests.adapters.HTTPAdapter.send = strike  # type: ignore[assignment]
     http.client.HTTPConnection.getresponse = wait_and_die  # type: ignore[method-assign]

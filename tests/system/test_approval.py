@@ -36,6 +36,9 @@ def test_the_person_sees_what_will_be_filed(run_task: RunTask, supervisor: Memor
     assert supervisor.store["altinn_approval_shown"] == approved_sha256([FORM])
 
 
+DRAFT = "500000/00000000-0000-4000-8000-000000000001"
+
+
 def answer(option: str) -> dict[str, Any]:
     return {
         "chosen_options": [option],
@@ -49,7 +52,7 @@ class Store:
     """The state store of the task that asked."""
 
     def get(self, key: str, default: Any = None) -> Any:
-        return approved_sha256([FORM]) if key == "altinn_approval_shown" else default
+        return {"altinn_approval_shown": approved_sha256([FORM]), "altinn_shown_draft": DRAFT}.get(key, default)
 
 
 CONTEXT: Any = {"task_state_store": Store()}
@@ -60,7 +63,8 @@ def test_the_answer_carries_the_hash_that_was_shown() -> None:
     approved = operator.execute_complete(CONTEXT, answer("Approve"))
     assert approved["content_sha256"] == approved_sha256([FORM])
     assert approved["responded_at"] == "2026-11-25T00:00:00+00:00"
-    check_approval(approved, [[FORM]])
+    assert approved["instance_id"] == DRAFT
+    check_approval(approved, [[FORM]], DRAFT)
 
 
 def test_a_rejection_fails_the_task() -> None:
@@ -71,22 +75,30 @@ def test_a_rejection_fails_the_task() -> None:
 
 
 def test_only_what_was_approved_may_be_pushed() -> None:
-    check_approval(YES, [FORM])
+    check_approval(YES, [FORM], DRAFT)
     with pytest.raises(AltinnDiffersError, match="is not what would be filed"):
-        check_approval(YES, [OTHER])
+        check_approval(YES, [OTHER], DRAFT)
     with pytest.raises(AltinnDiffersError):
-        check_approval(YES, [FORM, OTHER])
+        check_approval(YES, [FORM, OTHER], DRAFT)
+
+
+def test_an_approval_is_for_one_draft_alone() -> None:
+    """Another period's may have the very same documents."""
+    given = YES | {"instance_id": DRAFT}
+    check_approval(given, [FORM], DRAFT)
+    with pytest.raises(AltinnDiffersError, match=f"approved is {DRAFT}, and 1/a would be filed"):
+        check_approval(given, [FORM], "1/a")
 
 
 @pytest.mark.parametrize("approved", [None, {}, "yes", {"chosen_options": ["Reject"]}, YES | {"chosen_options": []}])
 def test_no_approval_no_push(approved: Any) -> None:
     with pytest.raises(AltinnActionDeniedError, match="no approval"):
-        check_approval(approved, [FORM])
+        check_approval(approved, [FORM], DRAFT)
 
 
 def test_an_approval_that_nobody_gave_is_none() -> None:
     with pytest.raises(AltinnActionDeniedError, match="names nobody"):
-        check_approval(YES | {"responded_by_user": None}, [FORM])
+        check_approval(YES | {"responded_by_user": None}, [FORM], DRAFT)
 
 
 @pytest.mark.parametrize("options", [{"defaults": "Approve"}, {"defaults": ["Approve"]}, {"fail_on_reject": False}])
@@ -99,7 +111,7 @@ def test_no_option_lets_a_filing_pass_without_a_person(options: dict[str, Any]) 
 @pytest.mark.parametrize("documents", [[], None, [{"data_type": "model"}], "text"])
 def test_nothing_cannot_be_approved(documents: Any) -> None:
     with pytest.raises(AltinnInputError):
-        check_approval(YES, documents)
+        check_approval(YES, documents, DRAFT)
 
 
 def test_the_push_refuses_without_this_run_s_approval(

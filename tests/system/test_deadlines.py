@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Param
 from airflow.sdk.definitions.callback import AsyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert
 from airflow.serialization.decoders import decode_deadline_reference
@@ -30,13 +31,16 @@ def _november(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Session:
-    """Finds one run."""
+    """Finds one run, and the DAG as Airflow keeps it."""
 
-    def __init__(self, run: Any) -> None:
+    def __init__(self, run: Any, dag: DAG | None = None) -> None:
         self.run = run
+        self.dag = dag
 
-    def scalar(self, _statement: Any) -> Any:
-        return self.run
+    def scalar(self, statement: Any) -> Any:
+        if statement.column_descriptions[0]["entity"].__name__ == "DagRun":
+            return self.run
+        return self.dag and SimpleNamespace(dag=DagSerialization.from_dict(DagSerialization.to_dict(self.dag)))
 
 
 class Run:
@@ -82,6 +86,17 @@ def test_a_run_has_the_deadline_of_its_period(run: Run) -> None:
 )
 def test_other_runs_have_none(run: Run | None) -> None:
     assert evaluated(run) is None
+
+
+def test_a_run_that_says_nothing_is_about_the_param_s_default() -> None:
+    def found(run: Run, **params: Any) -> datetime | None:
+        dag = DAG("vat_return", schedule=None, params=params)
+        return VAT._evaluate_with(session=Session(run, dag), dag_id="vat_return", run_id="any")  # type: ignore[arg-type]
+
+    assert found(Run(), period=Param("2026-T5", type="string")) == datetime(2026, 12, 10, 23, tzinfo=UTC)
+    assert found(Run(conf={"period": "2022-T5"}), period="2026-T5") is None
+    assert found(Run(), period=Param(None, type=["null", "string"])) is None
+    assert found(Run(), other="2026-T5") is None
 
 
 @pytest.mark.parametrize("run", [Run(conf={"period": "2026"}), Run(logical_date=datetime(2025, 7, 1, tzinfo=UTC))])

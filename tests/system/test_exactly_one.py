@@ -12,9 +12,11 @@ import pytest
 
 from altinn.emulator import Emulator
 from altinn.exceptions import (
+    AltinnAmbiguousError,
     AltinnConfigurationError,
     AltinnDiffersError,
     AltinnFilingError,
+    AltinnInputError,
     AltinnNotSurvivorError,
     AltinnSupersededError,
     AltinnUnexpectedStateError,
@@ -96,6 +98,38 @@ def test_two_clients_that_could_not_see_each_other_push_the_same_instance(
         assert push(run_task, draft, task, documents=documents).state == "success"
     assert [filing["instance"] for filing in look.filings()] == [older]
     assert look.instance(younger)["status"]["isSoftDeleted"], "a surplus draft is marked as deleted after delivery"
+
+
+def test_a_push_that_was_the_second_delivery_of_its_key_is_red(
+    run_task: RunTask, connection: str, proxied: str, proxy: AltinnProxy, look: Look, form: str
+) -> None:
+    """What no client can prevent (somebody else's push came in between) is at least told."""
+    draft = {"app": "ttd/basic", "instance_id": create(run_task).result}
+    documents = upload(run_task, draft, form)
+    assert push(run_task, draft, documents=documents).state == "success"
+    other = make(look, STAMPS)
+    proxy.before("PUT", NEXT, lambda: look.submit(other))
+    pushed = push(run_task, draft, "confirmation", documents=documents)
+    assert pushed.state == "failed"
+    assert isinstance(pushed.error, AltinnAmbiguousError)
+    assert {filing["instance"] for filing in look.filings()} == {other, draft["instance_id"]}
+
+
+def test_a_push_compares_with_nothing_only_where_nothing_is_given(
+    run_task: RunTask, connection: str, look: Look, form: str
+) -> None:
+    """An upload's answer is lost with Airflow's database, and when somebody marks the task as done by hand."""
+    draft = {"app": "ttd/basic", "instance_id": create(run_task).result}
+    documents = upload(run_task, draft, form)
+    for lost in (None, [None], [documents, None]):
+        operator = AltinnProcessNextOperator(task_id="push", from_task="data", documents=["a template"], **draft)
+        operator.documents = lost  # As Airflow renders it.
+        refused = run_task(operator)
+        assert refused.state == "failed"
+        assert isinstance(refused.error, AltinnInputError)
+        assert "an upload task's answer is not there" in str(refused.error)
+    assert look.requests("PUT", NEXT) == []
+    assert run_task(AltinnProcessNextOperator(task_id="push", from_task="data", **draft)).state == "success"
 
 
 def test_a_draft_that_was_left_behind_is_marked_when_the_filing_is_found_again(

@@ -66,6 +66,15 @@ def test_a_period_is_paid_once(pay: ModuleType, tmp_path: Path, at_once: bool) -
     assert ordered(tmp_path) == [("payments", "1000"), ("to_decide", "1100")]
 
 
+def test_a_payment_that_failed_looks_again_when_it_is_repeated(pay: ModuleType, tmp_path: Path) -> None:
+    """Another run has paid the period meanwhile."""
+    (failed,) = pay.not_settled([accepted("5")])
+    assert settled(pay, accepted("6", amount="1100")) == ["ordered"]
+    assert pay.settle(failed)["paid"].endswith("this company's period is paid by 1_6.json")
+    assert ordered(tmp_path) == [("payments", "1100"), ("to_decide", "1000")]
+    assert pay.settle(pay.not_settled([accepted("7", period="2026-T4")])[0])["paid"] == "ordered"
+
+
 def test_other_periods_and_companies_are_paid(pay: ModuleType, tmp_path: Path) -> None:
     other = accepted("7", organisation_number="888888888")
     assert settled(pay, accepted("5"), accepted("6", period="2026-T6"), other) == ["ordered"] * 3

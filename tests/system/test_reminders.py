@@ -93,12 +93,12 @@ class Filed:
         self.alerts = alerts(told, arguments["altinn_conn_id"])
         supervisor.xcoms["filing.instantiate", "return_value"] = self.instance_id
 
-    def call(self, number: int, days_left: float | None = None) -> str:
+    def call(self, number: int, days_left: float | None = None, **conf: str) -> str:
         """Call as Airflow does when an alert's moment has come, or later, so many days before the legal deadline."""
         left = DAYS[number] if days_left is None else days_left
         moment = datetime.now(UTC) + timedelta(days=left - DAYS[number])
         context = {
-            "dag_run": {"dag_id": "annual_accounts", "dag_run_id": "r"},
+            "dag_run": {"dag_id": "annual_accounts", "dag_run_id": "r", "conf": conf},
             "deadline": {"id": "1", "deadline_time": moment},
         }
         return asyncio.run(remind_to_sign(context=context, **self.alerts[number].callback.kwargs))
@@ -141,6 +141,17 @@ def test_a_refused_signature_is_told(filed: Filed, look: Look) -> None:
 
 def test_where_altinn_does_not_answer_a_reminder_goes_out(filed: Filed, supervisor: MemorySupervisor) -> None:
     supervisor.connections["altinn_default"]["host"] = "http://127.0.0.1:9"
+    assert filed.call(1) == "reminded"
+    assert "cannot be seen at the moment" in filed.lines()[0]
+
+
+def test_they_look_with_the_connection_that_the_run_was_started_with(
+    filed: Filed, supervisor: MemorySupervisor, look: Look
+) -> None:
+    supervisor.connections["company_b"] = supervisor.connections.pop("altinn_default")
+    control(look, filed.instance_id, "act", action="sign", person=1337)
+    assert filed.call(0, altinn_conn_id="company_b") == "signed"
+    # Without any connection they still remind, only without a link.
     assert filed.call(1) == "reminded"
     assert "cannot be seen at the moment" in filed.lines()[0]
 

@@ -83,11 +83,25 @@ def test_catching_up_begins_with_the_start_date() -> None:
     assert first(at(2026, 11, 25), TimeRestriction(moment(2022, 1, 2), None, catchup=True)) == "2022-T2"
 
 
-def test_a_dag_that_was_down_files_the_newest_period_that_is_due() -> None:
+def test_a_dag_that_was_down_files_the_period_after_its_last_one() -> None:
     assert after(at(2026, 12, 5), "2026-T4") == "2026-T5"
     assert after(at(2026, 12, 20), "2026-T4") == "2026-T5"
-    assert after(at(2026, 11, 25), "2025-T6") == "2026-T4"
+
+
+def test_nothing_overdue_is_filed_because_somebody_has_backfilled_an_earlier_year() -> None:
+    """Airflow tells a backfill's last run and the schedule's own not apart."""
+    assert after(at(2026, 11, 25), "2025-T6") == "2026-T5"
+    assert after(at(2026, 12, 20), "2025-T6") == "2026-T6"
+    assert after(at(2026, 11, 25), "2026-T2") == "2026-T5"
     assert after(at(2026, 11, 25), "2025-T6", FROM_START) == "2026-T1"
+
+
+def test_the_newest_due_period_is_reckoned_by_the_day_in_oslo() -> None:
+    """Half past eleven in the evening UTC on the term's last day is the next day there, at which the run is due."""
+    timetable = PeriodTimetable(
+        "vat_terms", lead_days=60, hour=0, now=lambda: datetime(2026, 10, 31, 23, 30, tzinfo=UTC)
+    )
+    assert timetable._newest_due().name == "2026-T5"
 
 
 def test_a_start_date_in_the_future_is_waited_for() -> None:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from altinn.exceptions import (
     AltinnAnswerError,
+    AltinnConfigurationError,
     AltinnFilingError,
     AltinnInputError,
     AltinnNotFoundError,
@@ -25,6 +27,7 @@ from altinn.exceptions import (
 from altinn.operators import AltinnInstantiateOperator, AltinnProcessNextOperator, AltinnUploadDataOperator
 from altinn.protocol.session import RepeatRules, Session
 from altinn.sensors import AltinnFeedbackSensor, AltinnProcessSensor, AltinnSignatureSensor
+from altinn.triggers import shared_session
 from altinn.triggers.instance_trigger import AltinnInstanceTrigger, pause
 from tests.altinn_proxy import AltinnProxy
 from tests.system.conftest import SOPHIE, Connect, Look, MemorySupervisor, RunTask
@@ -335,6 +338,43 @@ def test_an_instance_that_stays_away_ends_the_wait_and_one_such_answer_does_not(
     assert str(status) in event["message"]
     assert re.search(r"in \d looks over \d\d minutes\. Look in Altinn whether", event["message"])
     assert 900 <= sum(slept) < 6000
+
+
+def test_a_key_s_file_that_is_away_for_a_moment_ends_no_wait(
+    pushed: Pushed, supervisor: MemorySupervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: Look
+) -> None:
+    """A secret that is renewed, or a full disk: the tasks before have used it."""
+    arguments = pushed("ttd/basic-feedback", "data", "confirmation")
+    control(look, arguments["instance_id"], "decide", outcome="silent")
+    monkeypatch.setattr(shared_session, "RENEW_AFTER", 0.0)
+    fields = supervisor.connections["altinn_default"]
+    fitting, away = (
+        fields["extra"],
+        json.dumps({**json.loads(fields["extra"]), "person_number_file": str(tmp_path / "x")}),
+    )
+    trigger = trigger_for(arguments["instance_id"], arguments["altinn_conn_id"], poll_interval=0.05)
+
+    async def wait() -> dict[str, Any]:
+        waiting = asyncio.create_task(event_of(trigger))
+        await asyncio.sleep(0.2)
+        fields["extra"] = away
+        await asyncio.sleep(0.4)
+        assert not waiting.done()
+        fields["extra"] = fitting
+        await asyncio.to_thread(control, look, arguments["instance_id"], "decide", outcome="accepted")
+        return await waiting
+
+    assert asyncio.run(wait())["status"] == "done"
+
+
+@pytest.mark.parametrize("option", ["soft_fail", "never_fail"])
+def test_a_wait_that_fails_is_never_a_skip(run_task: RunTask, pushed: Pushed, option: str) -> None:
+    """The rest of the run would be skipped, and the run green."""
+    options: dict[str, Any] = {option: True, **pushed("ttd/basic")}
+    sensor = AltinnFeedbackSensor(task_id="wait", authority={"accepted_when": "ended"}, **options)
+    refused = run_task(sensor)
+    assert refused.state == "failed"
+    assert isinstance(refused.error, AltinnConfigurationError)
 
 
 def test_fifty_waits_share_one_login_and_one_session(

@@ -66,6 +66,8 @@ class CompanyTaxReturn(Authority):
         stated, codes = read_feedback(feedback)
         if stated == _BAD:
             return Outcome(REJECTED, f"Skatteetaten's feedback says {stated!r}", codes or (stated,))
+        if stated == _GOOD and _has_errors(feedback):
+            return Outcome(UNKNOWN, f"{FEEDBACK} says {stated!r} and gives a reason for the contrary", codes)
         if stated != _GOOD:
             return Outcome(UNKNOWN, f"{FEEDBACK} has a result that is not known here: {mask(stated)[:60]!r}", codes)
         return Outcome(ACCEPTED, f"Skatteetaten's feedback says {stated!r}", codes)
@@ -95,6 +97,10 @@ def read_feedback(data: bytes) -> tuple[str, tuple[str, ...]]:
     codes += [_texts(e, "avvikstype", "sti") for e in root.iter() if local_name(e) == "avvik"]
     codes += [_texts(e, "veiledningstype", "hjelpetekst") for e in root.iter() if local_name(e) == "veiledning"]
     return stated[0], tuple(dict.fromkeys(code for code in codes if code))
+
+
+def _has_errors(data: bytes) -> bool:
+    return any(local_name(e) == "aarsakTilValidertMedFeil" for e in parse_xml(data).iter())
 
 
 def _texts(element: Element, code: str, words: str = "") -> str:

@@ -23,6 +23,17 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def _default_period(session: Session, dag_id: str) -> object:
+    """Return what the DAG's param "period" is in a run that says nothing of it."""
+    from airflow.models.serialized_dag import SerializedDagModel
+
+    dag = SerializedDagModel.get_dag(dag_id, session=session)
+    if dag is None or "period" not in dag.params:
+        return None
+    param: Any = dag.params.get_param("period")
+    return param.value
+
+
 @deadline_reference()
 @dataclass
 class StatutoryDeadline(BaseDeadlineReference):
@@ -79,6 +90,8 @@ class StatutoryDeadline(BaseDeadlineReference):
         if run is None:
             return None
         period = self.period_of(run.conf, run.partition_key, run.logical_date)
+        if period is None and "period" not in (run.conf or {}):
+            period = self.period_of({"period": _default_period(session, dag_id)}, None, None)
         return self.ahead(period) if period else None
 
     def ahead(self, period: Period) -> datetime | None:

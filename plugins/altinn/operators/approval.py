@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 SHOWN_KEY = "altinn_approval_shown"
+DRAFT_KEY = "altinn_shown_draft"
 
 
 class AltinnApprovalOperator(ApprovalOperator):
@@ -25,18 +26,21 @@ class AltinnApprovalOperator(ApprovalOperator):
     carries the hash that was shown; AltinnProcessNextOperator (`approved=`) refuses to push anything else.
 
     :param documents: what the upload tasks returned.
+    :param instance_id: the draft, "party/guid"; then the approval is for this draft alone, whose key says company,
+        period and kind, and the push refuses another one with the same documents.
     :param filing: what else the person should see, label and text.
     :param response_timeout: how long to wait; without an answer the task fails.
     :param dry_run: ask nobody, because nothing is filed.
     :param on_backfill: "verify_only" asks nobody in a backfill's run, likewise.
     :raises AltinnConfigurationError: `defaults` would approve without a person, or `fail_on_reject=False` would let a
         refused filing's run look green.
-    :return: {"chosen_options", "params_input", "responded_at", "responded_by_user", "content_sha256"}.
+    :return: {"chosen_options", "params_input", "responded_at", "responded_by_user", "content_sha256", "instance_id"}.
     """
 
     template_fields: Sequence[str] = (
         *ApprovalOperator.template_fields,
         "documents",
+        "instance_id",
         "filing",
         "is_dry_run",
         "on_backfill",
@@ -47,6 +51,7 @@ class AltinnApprovalOperator(ApprovalOperator):
         self,
         *,
         documents: Sequence[Any],
+        instance_id: str | None = None,
         filing: Mapping[str, Any] | None = None,
         subject: str = "Approve this filing?",
         response_timeout: timedelta | None = timedelta(days=14),
@@ -69,6 +74,7 @@ class AltinnApprovalOperator(ApprovalOperator):
                 f"{self.task_id}: defaults={self.defaults} would approve when nobody answers: a person has to"
             )
         self.documents = documents
+        self.instance_id = instance_id
         self.filing = filing
         self.is_dry_run = dry_run  # BaseOperator has a method dry_run
         self.on_backfill = on_backfill
@@ -81,6 +87,7 @@ class AltinnApprovalOperator(ApprovalOperator):
         documents = flat_documents(self.documents)
         digest = approved_sha256(documents)
         context["task_state_store"].set(SHOWN_KEY, digest)
+        context["task_state_store"].set(DRAFT_KEY, self.instance_id or "")
         self.body = _body(dict(self.filing or {}), documents, digest, str(self.body or ""))
         super().execute(context)
 
@@ -95,6 +102,7 @@ class AltinnApprovalOperator(ApprovalOperator):
             **answer,
             "responded_at": answered_at.isoformat() if hasattr(answered_at, "isoformat") else answered_at,
             "content_sha256": context["task_state_store"].get(SHOWN_KEY),
+            "instance_id": context["task_state_store"].get(DRAFT_KEY) or None,
         }
 
 

@@ -24,11 +24,12 @@ def approved_sha256(documents: Sequence[Mapping[str, Any]]) -> str:
         raise AltinnInputError(f"documents must be what AltinnUploadDataOperator returned: {exc} is missing") from exc
 
 
-def check_approval(approved: object, documents: object) -> None:
-    """Return only if a person of this run has approved exactly these documents.
+def check_approval(approved: object, documents: object, instance_id: object) -> None:
+    """Return only if a person of this run has approved exactly these documents, in this draft.
 
     :param approved: what the approval task of this run returned.
     :param documents: what the upload tasks of this run returned.
+    :param instance_id: the draft that is to be pushed.
     :raises AltinnActionDeniedError: nobody has approved.
     :raises AltinnDiffersError: something else was approved.
     """
@@ -41,6 +42,13 @@ def check_approval(approved: object, documents: object) -> None:
             "the approval names nobody who gave it, as after a timeout: nothing was pushed. Clear the approval task, "
             "and let a person answer"
         )
+    draft = approved.get("instance_id")
+    if draft and draft != str(instance_id):
+        raise AltinnDiffersError(
+            f"what was approved is {draft}, and {instance_id} would be filed: nothing was pushed. Clear the approval "
+            "task, so that a person looks at it again",
+            [str(draft), str(instance_id)],
+        )
     digest = approved_sha256(flat_documents(documents))
     if approved.get("content_sha256") != digest:
         raise AltinnDiffersError(
@@ -49,14 +57,24 @@ def check_approval(approved: object, documents: object) -> None:
         )
 
 
-def flat_documents(documents: object) -> list[Mapping[str, Any]]:
-    """Flatten what upload tasks returned: a list of documents, or a list of such lists."""
-    if documents is None:
+def flat_documents(documents: object, *, partial: bool = False) -> list[Mapping[str, Any]]:
+    """Flatten what upload tasks returned: a list of documents, or a list of such lists.
+
+    :param partial: take what is there, for a record.
+    :raises AltinnInputError: it is something else, or a task's answer is not there (any more), so that what it has
+        uploaded would be compared with nothing.
+    """
+    if documents is None and partial:
         return []
+    if documents is None:
+        raise AltinnInputError(
+            "documents: an upload task's answer is not there, so what it has uploaded cannot be compared. Nothing was "
+            "pushed; clear the upload task together with this one: it uploads nothing twice"
+        )
     if isinstance(documents, Mapping):
         return [documents]
     if isinstance(documents, Sequence) and not isinstance(documents, str | bytes):
-        return [entry for item in documents for entry in flat_documents(item)]
+        return [entry for item in documents for entry in flat_documents(item, partial=partial)]
     raise AltinnInputError(
         f"documents must be what AltinnUploadDataOperator returned, got {type(documents).__name__}: pass its .output"
     )

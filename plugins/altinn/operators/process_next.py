@@ -95,8 +95,10 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         self.approved = approved
         self.on_foreign = on_foreign
         self.fence = fence
-        # What was given may render to nothing, when the approval task has no answer: that is no approval.
+        # What was given may render to nothing, when the task before has no answer: that is no approval, and no reason
+        # to compare with nothing.
         self.needs_approval = approved is not None
+        self.needs_documents = documents is not None
         self.lock_wait = lock_wait
         self.is_dry_run = dry_run  # BaseOperator has a method dry_run
         self.on_backfill = on_backfill
@@ -109,7 +111,7 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
             return _where(instance_id, self.require_delivered(instance_id).process, moved=False)
         self._draft = instance_id
         if self.needs_approval:
-            check_approval(self.approved, self.documents)
+            check_approval(self.approved, self.documents, instance_id)
         record = self.ledger_of(context, instance_id=str(instance_id)).record
         done = self.hook.run(self._submission(instance_id, living, waited, record).run())
         return _where(instance_id, done.process, done.moved)
@@ -121,6 +123,9 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         if self.fence not in (None, "", INSTANCE_LOCK):
             raise AltinnInputError(f"fence must be '{INSTANCE_LOCK}' or be left out, not {self.fence!r}")
 
+    def _uploaded(self) -> list[Mapping[str, Any]]:
+        return flat_documents(self.documents) if self.needs_documents else []
+
     def _submission(
         self,
         instance_id: InstanceId,
@@ -130,7 +135,7 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
     ) -> Submission:
         session, storage, app = self.hook.session, self.hook.storage, self.hook.app(self.app)
         settle = self.hook.settings.settle
-        expected = tuple(map(ExpectedElement.from_json, flat_documents(self.documents)))
+        expected = tuple(map(ExpectedElement.from_json, self._uploaded()))
         return Submission(
             advance=Advance(
                 session=session,

@@ -119,7 +119,7 @@ class ReceiptBundle:
             return True
         if shows_person_numbers(kept, self.folder, receipts_only=self.show_person_numbers):
             return True
-        today = self._shown(list(flat_documents(sent)))
+        today = self._shown(list(flat_documents(sent, partial=True)))
         return _has_written(today) and today != recorded(self.folder, "documents.json", "sent")
 
     def write(
@@ -143,7 +143,7 @@ class ReceiptBundle:
         raw_events = self.hook.run(self.hook.session.perform(_raw(self.hook.storage.events(instance.id))))
         confirmation = who_confirmed(events_from_json(raw_events))
         kept, history = self._kept_documents(instance), self._raw_history(instance.id)
-        sent, issues = list(flat_documents(documents)), list(validation or ())
+        sent, issues = list(flat_documents(documents, partial=True)), list(validation or ())
         earlier = recorded(self.folder, "documents.json", "sent")
         if earlier and not _has_written(sent):
             sent = earlier

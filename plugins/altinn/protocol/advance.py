@@ -92,8 +92,8 @@ class Advance:
     :param action: the action to name; by default the one that belongs to the task's type.
     :param to_task: the task that the push leads to, by id or type, or "end"; the app must still have it, so that one
         that was redeployed without its confirmation is not pushed to the end. Empty leaves it open.
-    :param guard: looks at the content before the push; raises to stop it. It may take long, so the process is read
-        once more after it.
+    :param guard: looks at the content before the push, and before whatever else makes the process go on; raises to
+        stop it. It may take long, so the process is read once more after it.
     :param fence: is called right before the last look; raises when this try is not the living one.
     :param lock_wait: seconds to wait here for somebody else's push before the wait goes elsewhere.
     :param report: takes one line for each decision, for the log.
@@ -120,17 +120,21 @@ class Advance:
         :raises AltinnValidationError: the data stops the process.
         :raises AltinnUnknownOutcomeError: no clean answer and no movement; a retry looks first.
         """
-        before = yield from self._read_at_rest()
+        before, moved = yield from self._read_at_rest()
         if self._is_here(before):
             self._require_planned(before)
+            self._action(before)
             before = yield from self._guarded(before)
-        if not self._is_here(before):
-            yield from self._require_past(before, "nothing was pushed")
-            if before.task_type in SERVICE_TASKS and self.from_task != before.task_id:
+            if self._is_here(before):
+                return (yield from self._push(before, self._action(before)))
+        yield from self._require_past(before, "nothing was pushed")
+        if self._is_left_standing(before):
+            # This push files as well: whatever may have happened since the one that came to a halt here counts.
+            before = yield from self._guarded(before)
+            if self._is_left_standing(before):
                 return (yield from self._push(before, "write"))
-            self.report(f"{self.instance_id} is past {self.from_task} already: {before.where}")
-            return Advanced(before, moved=False)
-        return (yield from self._push(before, self._action(before)))
+        self.report(f"{self.instance_id} is past {self.from_task} already: {before.where}")
+        return Advanced(before, moved=moved)
 
     def _push(self, before: Process, action: str) -> Flow[Advanced]:
         self.record("pushing", {"from": before.where, "action": action})
@@ -151,29 +155,39 @@ class Advance:
     def _read(self) -> Flow[Process]:
         return (yield from self.session.perform(self.app.get_process(self.instance_id)))
 
-    def _read_at_rest(self) -> Flow[Process]:
+    def _read_at_rest(self) -> Flow[tuple[Process, bool]]:
         now = yield from self._read()
         return (yield from self._at_rest(now))
 
-    def _at_rest(self, process: Process) -> Flow[Process]:
+    def _at_rest(self, process: Process) -> Flow[tuple[Process, bool]]:
         """Version 9: let what is under way end, and resume what stopped, before anything is decided.
 
+        :return: the process, and whether this call has moved it.
         :raises AltinnNotYetError: the engine is at it.
         :raises AltinnServerError: the step failed again; the next try resumes it again.
         """
+        moved = False
         if process.workflow == "failed":
-            process = yield from self._resumed(process)
+            process, moved = yield from self._resumed(process)
         if process.workflow == "processing":
             raise self._not_yet(f"Altinn is still at work on {self.instance_id} in {process.where}")
-        return process
+        return process, moved
 
     def _not_yet(self, text: str) -> AltinnNotYetError:
         return AltinnNotYetError(text, _WORKFLOW_PAUSE, _WORKFLOW_LIMIT)
 
-    def _resumed(self, process: Process) -> Flow[Process]:
-        """Go on with the step that failed: `process/resume` acts on that step alone."""
+    def _resumed(self, process: Process) -> Flow[tuple[Process, bool]]:
+        """Go on with the step that failed: `process/resume` acts on that step alone, and may deliver.
+
+        So the content is looked at again before it, as before a push.
+        """
         self.report(f"{self.instance_id} stopped half-way in {process.where}: resuming it")
+        if self.guard is not None:
+            yield from self.guard(process)
         self.fence(f"the resumption of {self.instance_id}")
+        now = yield from self._read()
+        if now.workflow != "failed" or now.flow != process.flow:
+            return now, False
         self.record("resuming", {"from": process.where})
         try:
             yield from self.session.perform(self.app.resume(self.instance_id))
@@ -181,18 +195,18 @@ class Advance:
             raise self._not_yet(f"the resumption of {self.instance_id} goes on at Altinn") from exc
         except AltinnConflictError as exc:
             self.report(f"nothing to resume: {exc.problem.detail}")
-        return (yield from self._read())
+            return (yield from self._read()), False
+        return (yield from self._read()), True
 
     def _guarded(self, before: Process) -> Flow[Process]:
-        """Check rights and content, prove that this try is the living one, and read the process once more."""
-        self._action(before)
+        """Check the content, prove that this try is the living one, and read the process once more."""
         if self.guard is not None:
             yield from self.guard(before)
         self.fence(f"the push of {self.instance_id} from {before.where}")
         if self.guard is None:
             return before
-        now = yield from self._read_at_rest()
-        if self._is_here(now) and now.flow != before.flow:
+        now, _ = yield from self._read_at_rest()
+        if now.task_id == before.task_id and now.flow != before.flow:
             raise AltinnUnexpectedStateError(
                 f"{self.instance_id} left {before.where} and came back while its content was checked: nothing was "
                 "pushed. See who is working on it",
@@ -217,6 +231,10 @@ class Advance:
     def _is_here(self, process: Process) -> bool:
         return not process.is_ended and self.from_task in (process.task_id, process.task_type)
 
+    def _is_left_standing(self, process: Process) -> bool:
+        """Say whether the app has failed at what it has to do by itself after this task, so that it needs a push."""
+        return not process.is_ended and process.task_type in SERVICE_TASKS and self.from_task != process.task_id
+
     def _require_past(self, process: Process, said: str) -> Flow[None]:
         """Tell "already past" from "somewhere else": the history shows whether the task was left."""
         if process.is_ended:
@@ -232,7 +250,8 @@ class Advance:
 
     def _action(self, process: Process) -> str:
         action = self.action or DEFAULT_ACTIONS.get(process.task_type, process.task_type)
-        if process.actions is not None and not process.actions.get(action, False):
+        # An app lists read, write, and what its process definition names: what is not listed may be allowed as well.
+        if process.actions is not None and process.actions.get(action) is False:
             granted = ", ".join(sorted(name for name, allowed in process.actions.items() if allowed)) or "nothing"
             raise AltinnActionDeniedError(
                 f"{self.instance_id}: this identity may not do {action!r} in {process.where}; it may do: {granted}. "
@@ -248,7 +267,7 @@ class Advance:
         while True:
             now = yield from self._read_if_possible()
             if now is not None and now.workflow in ("failed", "processing"):
-                now = yield from self._at_rest(now)
+                now, _ = yield from self._at_rest(now)
             if now is not None and (now.is_ended or now.flow > before.flow or now.task_id != before.task_id):
                 return (yield from self._moved_after_all(now, cause))
             if isinstance(cause, _REFUSED):

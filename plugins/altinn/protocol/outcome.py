@@ -31,8 +31,8 @@ ACCEPTING_LABELS = frozenset({"mottatt", "motteke", "godkjent", "akseptert", "ac
 """Sub-status labels that go with an acceptance where nothing else is said; any other label is unknown."""
 
 _WORD = re.compile(r"[A-ZÆØÅ]?[a-zæøå]+|[A-ZÆØÅ]+|[^\W\d_]+")
-_GENERATED = re.compile(r"(?:End)?Event_[01][0-9a-z]{6}")
-"""The name that a modelling tool gives an event that nobody has named."""
+_GENERATED = re.compile(r"(?:End)?Event_[01](?=[a-z]*[0-9])[0-9a-z]{6}")
+"""The name that a modelling tool gives an event that nobody has named; without a second digit it may be a word."""
 _SAYS_NOTHING = frozenset({
     "end", "event", "process", "prosess", "slutt", "sluttet", "avsluttet", "ferdig", "fullført", "fullfoert",
     "complete", "completed", "finish", "finished", "done", "final", "archived", "arkivert",

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from altinn.exceptions import AltinnConfigurationError, AltinnInputError
+from altinn.exceptions import AltinnConfigurationError, AltinnInputError, AltinnLocalFileError
 from altinn.protocol.connection_fields import Fields, unknown_key_text
 from altinn.protocol.environments import LOCAL, PRODUCTION, Environment, resolve_environment
 from altinn.protocol.identifiers import check_organisation_number
@@ -193,9 +193,9 @@ def with_files_read(conn_id: str, extra: Mapping[str, object], read: Callable[[s
     return fields
 
 
-def _unreadable(where: str, path: str, exc: OSError) -> AltinnConfigurationError:
+def _unreadable(where: str, path: str, exc: OSError) -> AltinnLocalFileError:
     why = exc.strerror or type(exc).__name__
-    return AltinnConfigurationError(
+    return AltinnLocalFileError(
         f"{where}: {path} cannot be read here ({why}): it must exist on every machine that runs tasks, "
         "readable for Airflow's user"
     )

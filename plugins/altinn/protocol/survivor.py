@@ -15,7 +15,7 @@ from altinn.exceptions import (
 )
 from altinn.protocol.app_api import App
 from altinn.protocol.filing import Filing, PeriodReader
-from altinn.protocol.filing_key import FilingKey, choose, drafts_of, is_delivered
+from altinn.protocol.filing_key import FilingKey, choose, drafts_of, is_delivered, the_delivered
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.instance_search import InstanceSearch
 from altinn.protocol.model import Instance
@@ -143,13 +143,16 @@ class SurplusDrafts:
         """Look which drafts the delivered instance's key has left, read each once more, and mark it.
 
         :return: what was marked.
+        :raises AltinnAmbiguousError: another instance of the key has been delivered too.
         """
         key = FilingKey.stamped_on(delivered)
         if key is None or not is_delivered(delivered):
             return ()
         seen = yield from InstanceSearch(self.session, self.storage, key).instances()
+        others = [i for i in seen if key.is_on(i) and i.id != delivered.id]
+        the_delivered([delivered, *others])
         removed = []
-        for draft in drafts_of([i for i in seen if key.is_on(i) and i.id != delivered.id]):
+        for draft in drafts_of(others):
             now = yield from self.session.perform(self.storage.get_instance(draft.id))
             if not key.is_on(now) or not drafts_of([now]) or now.process.task_type != "data":
                 continue

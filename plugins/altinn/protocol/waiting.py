@@ -127,7 +127,9 @@ class WaitFor:
             return Progress(WAITING, text, warn=True)
         if process.is_ended and not any(event.event_type == _ENDED for event in events):
             return Progress(WAITING, "the process has ended, and how is not among the instance's events yet")
-        return self._on_path(process, [event for event in events if event.event_type in (_STARTED, _ABANDONED)])
+        return self._on_path(
+            process, [event for event in events if event.event_type in (_STARTED, _ABANDONED, _SIGNED)]
+        )
 
     def _is_here(self, process: Process) -> bool:
         return bool(self.task) and self.task in (process.task_id, process.task_type)
@@ -158,6 +160,12 @@ class WaitFor:
                 order.setdefault(path[number].task_id, number)
         refused = any(event.event_type == _ABANDONED and self._matches(event) for event in path[last:])
         if not refused and (process.is_ended or process.task_id not in order):
+            is_signed = any(event.event_type == _SIGNED for event in path[last:])
+            if self.kind == LEFT and path[last].task_type == "signing" and not is_signed:
+                # A push that names no action leaves a signing task as well.
+                return Progress(
+                    STOPPED, f"{self.task!r} was left without a signature: the instance is at {process.where}"
+                )
             return Progress(DONE)
         since = [path[number].task_id for number in begun if number > last]
         # A later task may have sent it back as well; only what was begun after that is the new round.
@@ -172,6 +180,7 @@ class WaitFor:
 
 
 _STARTED, _ABANDONED, _ENDED = "process_StartTask", "process_AbandonTask", "process_EndEvent"
+_SIGNED = "Signed"
 
 
 def _is_deleted(instance: Instance) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from altinn.exceptions import AltinnFilingError, AltinnInputError
 from altinn.periods import ReportCalendar
-from altinn.runs.run_period import BACKFILL, run_type_of, scheduled_report
+from altinn.runs.run_period import BACKFILL, SCHEDULED, period_schedule, run_type_of, scheduled_report
 
 FILE_MISSING, VERIFY_ONLY = "file_missing", "verify_only"
 BACKFILL_LIMIT = 12
@@ -40,12 +40,36 @@ class RunRules:
 
         :param dry_run: true or false, or as a template renders them.
         :param on_backfill: "file_missing" or "verify_only"; other runs than a backfill's do not look at it.
-        :raises AltinnInputError: a rule is not known.
+        :raises AltinnInputError: a rule is not known; or a dry run would take the place of a filing on schedule.
         """
         if on_backfill not in (FILE_MISSING, VERIFY_ONLY):
             raise AltinnInputError(f"on_backfill must be {FILE_MISSING!r} or {VERIFY_ONLY!r}, not {on_backfill!r}")
         in_backfill = run_type_of(context) == BACKFILL
-        return cls(is_true(dry_run, "dry_run"), in_backfill and on_backfill == VERIFY_ONLY)
+        is_dry = is_true(dry_run, "dry_run")
+        if is_dry:
+            _refuse_to_stand_in(context)
+        return cls(is_dry, in_backfill and on_backfill == VERIFY_ONLY)
+
+
+def _refuse_to_stand_in(context: Mapping[str, Any], now: datetime | None = None) -> None:
+    """Stop a dry run that Airflow would take for the one which the schedule has still to make for the period.
+
+    Airflow makes one run for each data interval. A dry backfill of a period that has ended and is not filed yet would
+    be it, and end green; nothing would be filed in time.
+
+    :raises AltinnInputError: this is such a run.
+    """
+    schedule, run, run_type = period_schedule(context), context.get("dag_run"), run_type_of(context)
+    if not getattr(schedule, "automatic", False) or run_type == SCHEDULED:
+        return
+    moment = getattr(run, "data_interval_start" if run_type == BACKFILL else "logical_date", None)
+    period = None if moment is None else schedule.report.beginning_at(moment)
+    if period is not None and schedule.run_after(period) > (now or datetime.now(UTC)):
+        raise AltinnInputError(
+            f"this dry run stands where the schedule's own run for {period.name} belongs, which is to file it on "
+            f"{schedule.run_after(period).date().isoformat()}: Airflow would not make that one any more. Delete this "
+            "run, and start the dry one by hand with params.period"
+        )
 
 
 def is_true(value: Any, name: str) -> bool:
@@ -84,7 +108,7 @@ def refuse_long_backfill(context: Mapping[str, Any], limit: int, now: datetime |
     states = ti.get_task_states(
         ti.dag_id,
         task_ids=[ti.task_id],
-        logical_dates=_logical_dates(calendar, context["dag"].start_date, now or datetime.now(UTC)),
+        logical_dates=_logical_dates(calendar, now or datetime.now(UTC)),
     )
     left = [run for run, tasks in states.items() if any(str(state) not in _DONE for state in tasks.values())]
     if len(left) > limit:
@@ -95,8 +119,7 @@ def refuse_long_backfill(context: Mapping[str, Any], limit: int, now: datetime |
         )
 
 
-def _logical_dates(calendar: ReportCalendar, start: datetime | None, now: datetime) -> list[datetime]:
-    """Return the first moments of all periods since the DAG's start."""
-    first = max(_FIRST_YEAR, start.year if start else _FIRST_YEAR)
-    periods = calendar.periods(min(first, now.year), now.year)
+def _logical_dates(calendar: ReportCalendar, now: datetime) -> list[datetime]:
+    """Return the first moments of all periods; a backfill also makes those from before the DAG's `start_date`."""
+    periods = calendar.periods(_FIRST_YEAR, now.year)
     return [datetime.combine(period.start, time(), UTC) for period in periods]

@@ -149,9 +149,14 @@ def _check_interval(run: Any, period: Period, calendar: ReportCalendar) -> None:
 
 def scheduled_report(context: Mapping[str, Any]) -> ReportCalendar | None:
     """Return the report that the DAG's schedule is about, also when it runs on assets beside it."""
+    report: ReportCalendar | None = getattr(period_schedule(context), "report", None)
+    return report
+
+
+def period_schedule(context: Mapping[str, Any]) -> Any:
+    """Return the DAG's schedule if it is one of `altinn.timetables`, also when the DAG runs on assets beside it."""
     timetable = getattr(context.get("dag"), "timetable", None)
     for candidate in (timetable, getattr(timetable, "timetable", None)):
-        report = getattr(candidate, "report", None)
-        if isinstance(report, ReportCalendar):
-            return report
+        if isinstance(getattr(candidate, "report", None), ReportCalendar):
+            return candidate
     return None

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from altinn.exceptions import (
     AltinnAnswerError,
+    AltinnConfigurationError,
     AltinnError,
     AltinnFilingError,
     AltinnNotFoundError,
@@ -117,7 +118,15 @@ class AltinnWaitingSensor(TextTemplates, BaseSensorOperator):
         )
 
     def execute(self, context: Context) -> Any:
-        """Look once; then wait in the triggerer, or here."""
+        """Look once; then wait in the triggerer, or here.
+
+        :raises AltinnConfigurationError: `soft_fail` or `never_fail` would skip what was not accepted.
+        """
+        if self.soft_fail or self.never_fail:
+            raise AltinnConfigurationError(
+                f"{self.task_id}: soft_fail and never_fail would skip the rest of a run whose filing was not accepted, "
+                "and the run would end green: leave them out"
+            )
         instance_id = InstanceId.parse(self.instance_id)
         link = self.hook.instance_link(self.app, instance_id)
         show_instance(self, context, link)

@@ -167,9 +167,15 @@ class PeriodTimetable(Timetable):
             return None
         if restriction.earliest is not None:
             bounds.append(self._first_from(restriction.earliest))
-        if not restriction.catchup:
-            bounds.append(self._newest_due() if last is not None else self._oldest_open())
-        return max(bounds, key=lambda period: period.start)
+        if restriction.catchup:
+            return max(bounds, key=lambda period: period.start)
+        # Airflow counts a backfill's runs as well. So only a period that follows the last one is filed when it is
+        # overdue: a backfill of an earlier year must not lead to a late filing that it was not asked for.
+        oldest = self._oldest_open()
+        missed = max([*bounds, self._newest_due()], key=lambda period: period.start)
+        if last is not None and missed == bounds[0]:
+            return missed
+        return max([*bounds, oldest], key=lambda period: period.start)
 
     def _first_from(self, earliest: DateTime) -> Period:
         """Return the first period that begins no earlier than a moment."""

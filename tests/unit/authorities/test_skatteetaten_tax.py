@@ -68,6 +68,11 @@ DEVIATION = (
 )
 
 
+REASON = (
+    "<aarsakTilValidertMedFeil><aarsakTilValidertMedFeil>frist</aarsakTilValidertMedFeil></aarsakTilValidertMedFeil>"
+)
+
+
 def test_feedback_is_read_with_its_codes() -> None:
     assert read_feedback(feedback("validertMedFeil", DEVIATION)) == ("validertMedFeil", ("manglerVerdi: /a/b",))
     with pytest.raises(AltinnDocumentError):
@@ -89,6 +94,8 @@ FINISHED = Instance.from_json({**recorded.APP, "process": recorded.ENDED, "data"
         (feedback("validertOK"), "accepted"),
         (feedback("validertMedFeil", DEVIATION), "rejected"),
         (feedback("noeNytt"), "unknown"),
+        (feedback("validertOK", REASON), "unknown"),
+        (feedback("validertMedFeil", REASON), "rejected"),
         (None, "unknown"),
     ],
 )

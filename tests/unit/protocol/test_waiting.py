@@ -58,9 +58,12 @@ def test_how_far_it_is(wait: WaitFor, instance: Instance, state: str) -> None:
 
 
 def began(*tasks: str) -> list[InstanceEvent]:
-    """Return events: "Task_2 signing" was begun, "-Task_2 signing" was refused."""
+    """Return events: "Task_2 signing" was begun, "-Task_2 signing" was refused, "!" is a signature."""
     events = []
     for number, text in enumerate(tasks):
+        if text == "!":
+            events.append(InstanceEvent("Signed", f"2026-01-01T00:00:{number:02}Z", "", "", "", "user 1337"))
+            continue
         task_id, task_type = text.removeprefix("-").split()
         kind = "process_AbandonTask" if text.startswith("-") else "process_StartTask"
         events.append(InstanceEvent(kind, f"2026-01-01T00:00:{number:02}Z", task_id, task_type, "", ""))
@@ -82,25 +85,29 @@ END = InstanceEvent("process_EndEvent", "2026-01-01T00:01:00Z", "", "", "", "")
         ("left", "confirmation", (START, "Task_2 signing"), "waiting"),
         ("left", "signing", (START,), "waiting"),
         ("reached", "signing", (START, "Task_2 confirmation"), "waiting"),
-        ("left", "signing", (START, "Task_2 signing", "Task_3 data"), "done"),
-        ("left", "Task_2", (START, "Task_2 signing", "Task_3 confirmation"), "done"),
+        ("left", "signing", (START, "Task_2 signing", "!", "Task_3 data"), "done"),
+        ("left", "Task_2", (START, "Task_2 signing", "!", "Task_3 confirmation"), "done"),
+        # Pushed on by somebody who named no action: Altinn lets a signing task go without a signature.
+        ("left", "signing", (START, "Task_2 signing", "Task_3 data"), "stopped"),
+        ("left", "signing", (START, "Task_2 signing", "!", START, "Task_2 signing", "Task_3 feedback"), "stopped"),
+        ("left", "payment", (START, "Task_2 payment", "Task_3 data"), "done"),
         ("reached", "signing", (START, "Task_2 signing", "Task_3 feedback"), "done"),
         ("left", "signing", (START, "Task_2 signing", START), "stopped"),
         ("left", "signing", (START, "Task_2 signing", "-Task_2 signing", START), "stopped"),
         ("left", "signing", (START, "Task_2 signing", "-Task_2 signing", "Task_5 data"), "stopped"),
         ("reached", "signing", (START, "Task_2 signing", START), "waiting"),
-        ("left", "signing", (START, "Task_2 signing", START, "Task_2 signing", "Task_3 feedback"), "done"),
+        ("left", "signing", (START, "Task_2 signing", START, "Task_2 signing", "!", "Task_3 feedback"), "done"),
         (
             "left",
             "signing",
-            (START, "Task_2 signing", "-Task_2 signing", START, "Task_2 signing", "Task_3 feedback"),
+            (START, "Task_2 signing", "-Task_2 signing", START, "Task_2 signing", "!", "Task_3 feedback"),
             "done",
         ),
         # A second round: what lies behind the step there was passed in the first one as well.
         (
             "left",
             "signing",
-            (START, "Task_2 signing", "Task_3 confirmation", START, "Task_2 signing", "Task_3 confirmation"),
+            (START, "Task_2 signing", "Task_3 confirmation", START, "Task_2 signing", "!", "Task_3 confirmation"),
             "done",
         ),
         (
@@ -158,7 +165,8 @@ def test_where_it_has_been_says_whether_a_step_is_taken(
 @pytest.mark.parametrize(
     ("kind", "path", "state"),
     [
-        ("left", (START, "Task_2 signing"), "done"),
+        ("left", (START, "Task_2 signing", "!"), "done"),
+        ("left", (START, "Task_2 signing"), "stopped"),
         ("left", (START, "Task_2 signing", "-Task_2 signing"), "stopped"),
         ("reached", (START, "Task_2 signing"), "done"),
         ("left", (START, "Task_2 confirmation"), "stopped"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from altinn.exceptions import AltinnFilingError, AltinnInputError
-from altinn.periods import report_calendar
+from altinn.periods import Period, report_calendar
 from altinn.runs import RunRules
 from altinn.runs.backfill_rules import refuse_long_backfill
 
@@ -27,8 +27,14 @@ class Task:
         self.asked: dict[str, Any] = {}
 
     def get_task_states(self, dag_id: str, **asked: Any) -> dict[str, dict[str, str | None]]:
+        """Return those of these logical dates, as Airflow does: of the periods from 2020 on."""
         self.asked = asked
-        return {f"backfill__{number}": {"instantiate": state} for number, state in enumerate(self.states)}
+        begun = [datetime(2020 + number // 6, 1 + number % 6 * 2, 1, tzinfo=UTC) for number in range(len(self.states))]
+        return {
+            f"backfill__{number}": {"instantiate": state}
+            for number, state in enumerate(self.states)
+            if begun[number] in asked["logical_dates"]
+        }
 
 
 def context(run_type: str, states: Sequence[str | None] = (), *, report: bool = True) -> dict[str, Any]:
@@ -69,10 +75,56 @@ def test_a_backfill_within_the_limit_goes_on() -> None:
     assert given["ti"].asked["task_ids"] == ["instantiate"]
     dates = given["ti"].asked["logical_dates"]
     assert (dates[0], dates[-1], len(dates)) == (
-        datetime(2022, 1, 1, tzinfo=UTC),
+        datetime(2000, 1, 1, tzinfo=UTC),
         datetime(2026, 11, 1, tzinfo=UTC),
-        30,
+        27 * 6,
     )
+
+
+def test_periods_from_before_the_dag_s_start_count_as_well() -> None:
+    """A backfill makes their runs, and their tasks."""
+    given = context("backfill", [None] * 10)  # 2020 and 2021; the DAG starts in 2022
+    with pytest.raises(AltinnFilingError, match="has 10 periods to file"):
+        refuse_long_backfill(given, 3, NOW)
+
+
+class Schedule:
+    """VAT terms, each filed on the fourth of the month after next."""
+
+    def __init__(self, *, automatic: bool) -> None:
+        self.report = report_calendar("vat_terms")
+        self.automatic = automatic
+
+    def run_after(self, period: Period) -> datetime:
+        return datetime(2098 if period.year > 2050 else period.end.year, 12, 31, tzinfo=UTC)
+
+
+def standing_in(run_type: str, start: datetime, *, automatic: bool = True) -> dict[str, Any]:
+    run = SimpleNamespace(run_type=run_type, data_interval_start=start, logical_date=start)
+    return {"dag_run": run, "dag": SimpleNamespace(timetable=Schedule(automatic=automatic)), "params": {}}
+
+
+AHEAD, PAST = datetime(2098, 9, 1, tzinfo=UTC), datetime(2020, 9, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("run_type", ["backfill", "manual"])
+def test_a_dry_run_never_takes_the_place_of_a_filing_that_is_still_to_come(run_type: str) -> None:
+    with pytest.raises(AltinnInputError, match=r"stands where the schedule's own run for 2098-T5 belongs.*Delete this"):
+        RunRules.of(standing_in(run_type, AHEAD), dry_run=True)
+    assert not RunRules.of(standing_in(run_type, AHEAD)).dry_run
+    assert RunRules.of(standing_in(run_type, PAST), dry_run=True).dry_run
+    assert RunRules.of(standing_in(run_type, AHEAD, automatic=False), dry_run=True).dry_run
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        standing_in("scheduled", AHEAD),  # a DAG that is dry altogether
+        standing_in("manual", AHEAD.replace(hour=9)),  # "now", as the form fills it in
+    ],
+)
+def test_other_dry_runs_take_nobody_s_place(given: dict[str, Any]) -> None:
+    assert RunRules.of(given, dry_run=True).dry_run
 
 
 @pytest.mark.parametrize("refused", range(10))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from altinn.emulator.world import World
 
 CONTROL = "/_emulator"
+CLOCK = f"{CONTROL}/clock"
 INSTANCE = re.compile(r"/instances/-?\d+/(?P<guid>[0-9a-fA-F-]{36})(?:/|$)")
 APP = re.compile(r"/(?P<org>[^/]+)/(?P<app>[^/]+)/")
 UNREAD = ("reset_before_body", "reset_in_request_body")
@@ -48,6 +49,7 @@ class FaultLayer:
         self._refused: dict[str, str] = {}
         self._timers: set[asyncio.Task[None]] = set()
         self._generation = 0
+        self._arriving = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request.
@@ -62,8 +64,7 @@ class FaultLayer:
         await self.deliver_late()
         path = scope["path"]
         if path == "/" or path.startswith(CONTROL):
-            await self._app(scope, receive, send)
-            await self.deliver_late()
+            await self._controlled(scope, receive, send)
             return
         struck = self._world.faults.strike(scope["method"], path)
         heard = Heard(scope, b"", receive)
@@ -71,6 +72,18 @@ class FaultLayer:
             await self._app(scope, receive, send)
             return
         await self._struck(heard, struck, send)
+
+    async def _controlled(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve who watches or directs: nothing that is due is still on its way while or after they are answered."""
+        async with self._arriving:
+            pass
+        if scope["path"] != CLOCK:
+            await self._app(scope, receive, send)
+            return
+        answered = Answered()
+        await self._app(scope, receive, answered.send)
+        await self.deliver_late()
+        await answered.deliver(send)
 
     def _forget(self) -> None:
         """Forget what faults left behind once the script was cleared."""
@@ -192,9 +205,10 @@ class FaultLayer:
         now = self._world.clock.seconds()
         due = [late for late in self._late if late.due <= now]
         self._late = [late for late in self._late if late.due > now]
-        for late in due:
-            scope, receive = late.heard.replayed((), late.name)
-            await self._app(scope, receive, Answered().send)
+        async with self._arriving:
+            for late in due:
+                scope, receive = late.heard.replayed((), late.name)
+                await self._app(scope, receive, Answered().send)
 
 
 def _spoiled(answered: Answered, name: str) -> Answered:
