@@ -115,6 +115,34 @@ def test_a_push_that_was_the_second_delivery_of_its_key_is_red(
     assert {filing["instance"] for filing in look.filings()} == {other, draft["instance_id"]}
 
 
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_task_that_is_ended_while_it_looks_pushes_nothing(
+    run_task: RunTask, connection: str, proxied: str, proxy: AltinnProxy, look: Look, form: str, number: int
+) -> None:
+    """The second look at the process comes after the proof to be the living try, right before the push."""
+    draft = {"app": "ttd/basic", "instance_id": create(run_task).result}
+    documents = upload(run_task, draft, form)
+    proxy.before("GET", "/process$", end_this_process, number=number)
+    ended = push(run_task, draft, documents=documents)
+    assert isinstance(ended.error, AltinnSupersededError)
+    assert len(proxy.requests("GET", "/process$")) == number
+    assert look.requests("PUT", NEXT) == []
+
+
+def test_what_may_be_on_its_way_is_not_withdrawn(
+    run_task: RunTask, connection: str, proxied: str, proxy: AltinnProxy, look: Look, form: str
+) -> None:
+    """In an app whose data task is its last one the push that got no answer may still deliver it."""
+    draft = {"app": "ttd/basic", "instance_id": create(run_task).result}
+    documents = upload(run_task, draft, form)
+    proxy.lose_request("PUT", NEXT)
+    # The third look at the process is the first one after the push.
+    proxy.before("GET", "/process$", end_this_process, number=3)
+    ended = push(run_task, draft, documents=documents, delete_draft_on_kill=True)
+    assert isinstance(ended.error, AltinnSupersededError)
+    assert not look.instance(draft["instance_id"])["status"].get("isSoftDeleted")
+
+
 def test_a_push_compares_with_nothing_only_where_nothing_is_given(
     run_task: RunTask, connection: str, look: Look, form: str
 ) -> None:

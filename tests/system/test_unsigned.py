@@ -29,7 +29,7 @@ def locked(run_task: RunTask, period: str) -> str:
     push = AltinnProcessNextOperator(task_id="lock", from_task="data", action="confirm", documents=put.result, **draft)
     done = run_task(push)
     assert done.state == "success", done.error
-    return draft["instance_id"]
+    return str(draft["instance_id"])
 
 
 def test_a_signing_task_that_was_left_without_a_signature_is_red(

@@ -50,12 +50,19 @@ class LivingTry:
         :raises AltinnSupersededError: it is not, or somebody has ended it.
         :raises AltinnFenceError: Airflow does not answer.
         """
-        if self._is_killed():
-            raise AltinnSupersededError(f"this task was ended from outside: {what} is not sent")
+        self.halt(what)
         self.require_last(what)
         state = self._asked(self._own_state, what)
         if state not in _LIVING:
             raise AltinnSupersededError(f"Airflow says that this task is {state}: {what} is not sent")
+
+    def halt(self, what: str) -> None:
+        """Return only if Airflow has not told this process to end; asks nobody, so nothing can come in between.
+
+        :raises AltinnSupersededError: it has.
+        """
+        if self._is_killed():
+            raise AltinnSupersededError(f"this task was ended from outside: {what} is not sent")
 
     def require_last(self, what: str) -> None:
         """Return only if no other try or process of this task has begun, whatever a user has marked it as.

@@ -112,7 +112,13 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         self._draft = instance_id
         if self.needs_approval:
             check_approval(self.approved, self.documents, instance_id)
-        record = self.ledger_of(context, instance_id=str(instance_id)).record
+        ledger = self.ledger_of(context, instance_id=str(instance_id))
+
+        def record(event: str, more: Mapping[str, Any]) -> None:
+            if event in ("pushing", "resuming"):
+                self._draft = None  # From here on it may be delivered: nobody withdraws it any more.
+            ledger.record(event, more)
+
         done = self.hook.run(self._submission(instance_id, living, waited, record).run())
         return _where(instance_id, done.process, done.moved)
 
@@ -145,6 +151,7 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
                 to_task=self.to_task or "",
                 action=self.action or "",
                 fence=living.prove,
+                halt=living.halt,
                 lock_wait=self.lock_wait,
                 report=self.report,
                 record=record,

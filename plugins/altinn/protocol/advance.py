@@ -98,6 +98,7 @@ class Advance:
     :param lock_wait: seconds to wait here for somebody else's push before the wait goes elsewhere.
     :param report: takes one line for each decision, for the log.
     :param record: takes each effect, for the ledger.
+    :param halt: is called with nothing in between; raises when this process has been told to end since the last look.
     """
 
     session: Session
@@ -111,6 +112,7 @@ class Advance:
     to_task: str = ""
     fence: Callable[[str], None] = lambda _what: None
     record: Callable[[str, Mapping[str, Any]], None] = lambda _event, _more: None
+    halt: Callable[[str], None] = lambda _what: None
 
     def run(self) -> Flow[Advanced]:
         """Push once if the instance is where the plan expects it.
@@ -137,6 +139,7 @@ class Advance:
         return Advanced(before, moved=moved)
 
     def _push(self, before: Process, action: str) -> Flow[Advanced]:
+        self.halt(f"the push of {self.instance_id} from {before.where}")
         self.record("pushing", {"from": before.where, "action": action})
         try:
             after = yield from self.session.perform(self.app.next(self.instance_id, action))
@@ -188,6 +191,7 @@ class Advance:
         now = yield from self._read()
         if now.workflow != "failed" or now.flow != process.flow:
             return now, False
+        self.halt(f"the resumption of {self.instance_id}")
         self.record("resuming", {"from": process.where})
         try:
             yield from self.session.perform(self.app.resume(self.instance_id))

@@ -128,7 +128,7 @@ class Filing:
         ours = yield from self.look()
         chosen = the_delivered(ours)
         if chosen is None:
-            chosen = yield from self._oldest_finished(drafts_of(ours))
+            chosen = yield from self.oldest_finished(drafts_of(ours))
         if chosen is None:
             return None
         others = tuple(str(i.id) for i in ours if i.id != chosen.id)
@@ -159,7 +159,11 @@ class Filing:
         self.report(f"{name} is remembered here and not shown by the query yet")
         return [] if instance.is_hard_deleted and not is_delivered(instance) else [instance]
 
-    def _oldest_finished(self, drafts: Sequence[Instance]) -> Flow[Instance | None]:
+    def oldest_finished(self, drafts: Sequence[Instance]) -> Flow[Instance | None]:
+        """Return the first of these drafts whose creation has finished.
+
+        :raises AltinnNotYetError: the creation of one before it is still under way.
+        """
         creation = Creation(self.session, self.app, self.report)
         for draft in drafts:
             if (yield from creation.is_finished(draft)):
@@ -221,7 +225,7 @@ class Filing:
         chosen = the_delivered(ours)
         if chosen is None:
             earlier = [i for i in drafts_of(ours) if i.id != created.id]
-            chosen = (yield from self._oldest_finished(self._before(created, earlier))) or created
+            chosen = (yield from self.oldest_finished(self._before(created, earlier))) or created
         others = tuple(str(i.id) for i in ours if i.id != chosen.id)
         if chosen.id != created.id:
             self.report(f"{created.id} is left alone: {chosen.id} is older or delivered")

@@ -85,6 +85,7 @@ class Survivor:
 
         :return: the others of the key, which are never pushed.
         :raises AltinnNotSurvivorError: another one has been delivered, or is older.
+        :raises AltinnNotYetError: the creation of an older one is still under way.
         :raises AltinnUnexpectedStateError: the query shows that it was deleted.
         """
         key = FilingKey.stamped_on(instance)
@@ -113,7 +114,12 @@ class Survivor:
             raise AltinnUnexpectedStateError(
                 f"{own} was deleted during the last look: nothing was pushed. See who deleted it", [own]
             )
-        if str(chosen.id) != own:
+        if str(chosen.id) != own and not is_delivered(chosen):
+            # As in the look before a creation: what was never finished is left alone by everybody.
+            drafts = drafts_of(ours)
+            older = drafts[: next((n for n, i in enumerate(drafts) if str(i.id) == own), len(drafts))]
+            chosen = yield from filing.oldest_finished(older)
+        if chosen is not None and str(chosen.id) != own:
             raise self._not_the_one(key, chosen)
         return tuple(str(i.id) for i in ours if str(i.id) != own)
 
