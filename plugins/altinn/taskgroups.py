@@ -158,7 +158,9 @@ def altinn_filing(
         approval = None
         if is_approval_required:
             more = dict(require_approval) if isinstance(require_approval, Mapping) else {}
-            approval = _approval(instantiate, {"documents": uploaded, **rules}, more)
+            approval = _approval(
+                instantiate, {"documents": uploaded, "instance_id": instance["instance_id"], **rules}, more
+            )
         pushes, signatures = _steps(
             steps,
             {

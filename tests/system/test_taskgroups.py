@@ -63,6 +63,9 @@ def test_a_person_approves_before_the_first_push_and_the_verdict_comes_last() ->
     assert accepted.documents.operator.task_id == "filing.upload"
     assert accepted.validation.operator.task_id == "filing.validate"
     assert tasks.instantiate.approval
+    # It is for this draft alone.
+    asked: Any = tasks.approval
+    assert asked.instance_id.operator.task_id == "filing.instantiate"
     assert [push.needs_approval for push in tasks.pushes] == [True, True]
     assert {push.approved.operator.task_id for push in tasks.pushes} == {"filing.approve"}
 

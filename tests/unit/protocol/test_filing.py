@@ -16,6 +16,7 @@ from altinn.exceptions import (
     AltinnForbiddenError,
     AltinnForeignInstanceError,
     AltinnInputError,
+    AltinnNotSurvivorError,
     AltinnNotYetError,
     AltinnRefusedError,
     AltinnSupersededError,
@@ -26,6 +27,7 @@ from altinn.protocol.filing import Filed, Filing, FilingKey, choose, is_delivere
 from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner
 from altinn.protocol.model import Instance
 from altinn.protocol.storage_api import Storage
+from altinn.protocol.survivor import Survivor
 from altinn.protocol.wire import Flow, Sleep
 from tests.unit.protocol import recorded_answers as recorded
 from tests.unit.protocol.flow_driver import Client, session
@@ -389,6 +391,30 @@ def test_a_draft_whose_creation_never_ends_is_not_adopted(age: int, adopted: boo
     filed = Client(remote).run(patient.find_or_create({}))
     assert filed.created
     assert any(kept.id in line and "never adopted" in line for line in lines)
+
+
+@pytest.mark.parametrize(("age", "stops"), [(599, AltinnNotYetError), (601, None)])
+def test_before_a_push_an_older_creation_that_never_ended_is_left_alone_as_well(
+    age: int, stops: type[Exception] | None
+) -> None:
+    """Else instantiate would make another one for ever, and each push would point at the one that nobody adopts."""
+    remote = RemoteAltinn()
+    older, own = remote.make(KEY.stamps()), remote.make(KEY.stamps())
+    older.history.clear()
+    now = datetime.fromisoformat(older.created) + timedelta(seconds=age)
+    timed, storage = replace(session(), now=lambda: now), Storage(PLATFORM)
+    guard = Survivor(timed, storage, App(APP_BASE), InstanceId.parse(own.id), settle=0.0)
+    client = Client(remote)
+    instance = client.run(timed.perform(storage.get_instance(InstanceId.parse(own.id))))
+    if stops is not None:
+        with pytest.raises(stops, match="still under way"):
+            client.run(guard.check(instance))
+        return
+    assert client.run(guard.check(instance)) == (older.id,)
+    # One that has finished goes first, as ever.
+    older.history.extend(own.history)
+    with pytest.raises(AltinnNotSurvivorError, match="is older"):
+        client.run(guard.check(instance))
 
 
 class Stuck(RemoteAltinn):
