@@ -80,7 +80,7 @@ def period_of_form(content: bytes) -> str:
             texts.setdefault(local_name(element), (element.text or "").strip())
     kind = _KINDS.get(texts.get("periodeType", "").upper(), "")
     year, number = texts.get("periodeAAr", ""), texts.get("periodeNummer", "")
-    if not kind or not re.fullmatch("[0-9]{4}", year) or not re.fullmatch("[0-9]{1,2}|", number):
+    if not kind or not re.fullmatch("(?:19|20)[0-9]{2}", year) or not re.fullmatch("[0-9]{1,2}|", number):
         raise AltinnInputError("the form's InternInfo names no period that is known: look at it in Altinn")
     return months(int(year), kind, int(number) if kind != "year" and number else 1).name
 

@@ -112,6 +112,7 @@ def intern(kind: str, number: str, year: str = "2025") -> bytes:
         (intern("UKE", "7"), None),
         (intern("MND", "13"), None),
         (intern("MND", "1", "25"), None),
+        (intern("MND", "1", "0000"), None),
         (b"<m/>", None),
     ],
 )
