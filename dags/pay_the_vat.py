@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,12 @@ def company_and_period(filing: dict[str, Any]) -> tuple[str, str]:
     return str(filing["organisation_number"]), str(filing["period"])
 
 
+def written_orders() -> Iterator[tuple[tuple[str, str], str]]:
+    """Return of each payment order what it pays, and the name of its file."""
+    for path in orders().glob("*.json") if orders().exists() else []:
+        yield company_and_period(json.loads(path.read_text())), path.name
+
+
 def not_settled(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the filings that have something to pay and are neither ordered nor listed, each with what it needs.
 
@@ -65,8 +72,7 @@ def not_settled(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
     new = [by_instance[one] for one in by_instance if not (order_of(one).exists() or decision_of(one).exists())]
     if not new:
         return []
-    known = orders().glob("*.json") if orders().exists() else []
-    ordered = {company_and_period(json.loads(path.read_text())): path.name for path in known}
+    ordered = dict(written_orders())
     found = []
     for filing in sorted(new, key=lambda one: (int(one.get("correction_number") or 0), str(one["instance_id"]))):
         why, before = "", ordered.get(company_and_period(filing))
@@ -83,10 +89,8 @@ def not_settled(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def paid_meanwhile(filing: dict[str, Any]) -> str:
     """Say which other order for the company's period was written after this run had begun; empty when none was."""
     own = order_of(str(filing["instance_id"])).name
-    for path in orders().glob("*.json") if orders().exists() else []:
-        if path.name != own and company_and_period(json.loads(path.read_text())) == company_and_period(filing):
-            return f"this company's period is paid by {path.name}"
-    return ""
+    others = (name for paid, name in written_orders() if name != own and paid == company_and_period(filing))
+    return next((f"this company's period is paid by {name}" for name in others), "")
 
 
 def settle(filing: dict[str, Any]) -> dict[str, Any]:

@@ -183,7 +183,7 @@ class Attempt:
                 self._reap()
                 return Ended(*message)
             channel.put(self._answer(message))
-            if self._crash and _is_point(self._crash.point, message):
+            if self._crash and self._crash.point == "xcom" and _is_result(message):
                 os.kill(self.pid, signal.SIGKILL)
                 self._reap()
                 return Ended("killed")
@@ -210,11 +210,8 @@ class Attempt:
         self.pid = 0
 
 
-def _is_point(point: str, message: Any) -> bool:
-    name = type(message).__name__
-    if point == "mark":
-        return name == "SetTaskStateStore"
-    return point == "xcom" and name == "SetXCom" and message.key == "return_value"
+def _is_result(message: Any) -> bool:
+    return type(message).__name__ == "SetXCom" and message.key == "return_value"
 
 
 def _child(
@@ -310,7 +307,8 @@ def _die_at(crash: Crash, channel: Channel) -> None:
 
     def write_and_die(self: ChildComms, msg: Any) -> Any:
         answer = ask(self, msg)
-        if struck and crash.point == "store" and type(msg).__name__ == "SetTaskStateStore":
+        is_point = crash.point == "mark" or (crash.point == "store" and struck)
+        if is_point and type(msg).__name__ == "SetTaskStateStore":
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 

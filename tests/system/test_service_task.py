@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+import altinn.emulator
 from altinn.emulator import Emulator
 from altinn.exceptions import AltinnDiffersError, AltinnSupersededError, AltinnUnexpectedStateError
 from altinn.operators import AltinnInstantiateOperator, AltinnProcessNextOperator, AltinnUploadDataOperator
 from tests.system.conftest import Look, MemorySupervisor, Outcome, RunTask
 
-BASIC = Path(__import__("altinn.emulator").emulator.__file__).parent / "apps" / "ttd" / "basic"
+BASIC = Path(altinn.emulator.__file__).parent / "apps" / "ttd" / "basic"
 APP = "ttd/archiving"
 SERVICE = """<bpmn:serviceTask id="Task_3" name="PDF">
       <bpmn:extensionElements><altinn:taskExtension><altinn:taskType>pdf</altinn:taskType></altinn:taskExtension></bpmn:extensionElements>

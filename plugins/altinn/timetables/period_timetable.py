@@ -7,7 +7,7 @@ of the run is local: 06:00 in Oslo.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -168,14 +168,12 @@ class PeriodTimetable(Timetable):
         if restriction.earliest is not None:
             bounds.append(self._first_from(restriction.earliest))
         if restriction.catchup:
-            return max(bounds, key=lambda period: period.start)
+            return _latest(bounds)
         # Airflow counts a backfill's runs as well. So only a period that follows the last one is filed when it is
         # overdue: a backfill of an earlier year must not lead to a late filing that it was not asked for.
-        oldest = self._oldest_open()
-        missed = max([*bounds, self._newest_due()], key=lambda period: period.start)
-        if last is not None and missed == bounds[0]:
-            return missed
-        return max([*bounds, oldest], key=lambda period: period.start)
+        if last is not None and _latest([*bounds, self._newest_due()]) == bounds[0]:
+            return bounds[0]
+        return _latest([*bounds, self._oldest_open()])
 
     def _first_from(self, earliest: DateTime) -> Period:
         """Return the first period that begins no earlier than a moment."""
@@ -259,6 +257,10 @@ def ssb_quarters(lead_days: int = LEAD_DAYS, **options: Any) -> PeriodTimetable:
 def ssb_years(lead_days: int = LEAD_DAYS, **options: Any) -> PeriodTimetable:
     """Schedule yearly statistics; `due_dates` takes what SSB states for a form."""
     return PeriodTimetable("ssb_years", lead_days=lead_days, **options)
+
+
+def _latest(periods: Sequence[Period]) -> Period:
+    return max(periods, key=lambda period: period.start)
 
 
 def _midnight(day: date) -> DateTime:
