@@ -16,6 +16,7 @@ TARGETS: dict[str, tuple[str, str, str]] = {
     "validate": ("validate", "GET", "/validate$"),
     "push": ("push", "PUT", "/process/next$"),
     "push with lock": ("push", "PUT", "/process/next$"),
+    "lock": ("push", "POST", "/lock$"),
     "confirm": ("confirm", "PUT", "/process/next$"),
     "feedback": ("feedback", "GET", _INSTANCE),
     "download": ("download", "GET", f"/data/{GUID}$"),
@@ -108,8 +109,10 @@ PERSONS = (
     "person_adds_file",
     "person_removes_file",
     "person_deletes",
+    "person_deletes_for_good",
     "person_pushes",
     "person_confirms",
+    "person_files",
 )
 CHANGING = ("none", "403", "500", "503", "409_lock", "reset_before_body", "stuck_in_proxy", *OUTCOMES)
 """The faults of the rows in which the documents change: the write happened, did not, or happens later."""
@@ -184,6 +187,8 @@ def _faults_of(operator: str) -> tuple[str, ...]:
         faults += QUERIES
     if operator in ("push", "push with lock", "confirm"):
         faults += (*PUSHES, *QUERIES)
+    if operator == "lock":
+        faults += ("lock_unavailable",)
     return faults
 
 

@@ -102,7 +102,7 @@ def _filing(files: Files, operator: str) -> list[Step]:
     documents = files.documents()
     owner = {"organisation_number": COMPANY} if operator == "calendar" else {}
     on_changed = "correction" if operator.startswith("correct") else "fail"
-    fence = "instance_lock" if operator == "push with lock" else None
+    fence = "instance_lock" if operator in ("push with lock", "lock") else None
     return [
         Step(
             "instantiate",
@@ -111,7 +111,6 @@ def _filing(files: Files, operator: str) -> list[Step]:
                 app=APP,
                 period=PERIOD,
                 documents=documents,
-                on_foreign="ignore",
                 on_changed=on_changed,
                 retries=RETRIES,
                 **owner,  # type: ignore[arg-type]
@@ -144,7 +143,6 @@ def _push(name: str, from_task: str, xcoms: Mapping[str, Any], fence: str | None
         task_id=name,
         from_task=from_task,
         documents=xcoms.get("upload"),
-        on_foreign="ignore",
         fence=fence,
         **_instance(xcoms),
     )
@@ -176,7 +174,7 @@ def _plan() -> Step:
     return Step(
         "plan",
         lambda _x: AltinnPlanFilingOperator(
-            task_id="plan", app=APP, period=PERIOD, dry_run=True, on_foreign="ignore", retries=RETRIES
+            task_id="plan", app=APP, period=PERIOD, dry_run=True, retries=RETRIES
         ),
     )
 
