@@ -6,13 +6,15 @@ company that fails stops no other; clear its failed tasks to go on with it, and 
 any company has failed: the run is green only when both are.
 
 Which companies, and where each one's document lies, stands in a list with the columns `organisation_number`, `name` and
-`path`; in a path, {period} and {organisation_number} are filled in. The list is a CSV file, or a table of a database
-that an Airflow connection leads to: `table://my_database/companies`. A row with a wrong number or without a path fails
-by itself; a company that stands there twice stops the run, because nobody can say which of its documents is meant.
+`path`; in a path, {period} and {organisation_number} are filled in. The list is a CSV file (UTF-8, with commas or
+semicolons), or a table of a database that an Airflow connection leads to: `table://my_database/companies`. A row with
+a wrong number or without a path fails by itself; a company that stands there twice stops the run, because nobody can
+say which of its documents is meant.
 
-The report is told by the constants below; as they are, it is the demonstration app `ttd/basic`. The pool paces the
-calls: give every DAG that files with one authority the same pool, with as many slots as the authority should see tasks
-at a time (`airflow pools set altinn_skd 4 "Skatteetaten"`).
+The report is told by the constants below; as they are, it is the demonstration app `ttd/basic`. The authority knows the
+steps, what is waited for, and the verdict, and each company's receipts are kept in a bundle of their own. The pool
+paces the calls: give every DAG that files with one authority the same pool, with as many slots as the authority should
+see tasks at a time (`airflow pools set altinn_skd 4 "Skatteetaten"`).
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import os
 import re
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -37,8 +40,10 @@ from altinn.timetables import vat_terms
 APP = "ttd/basic"
 DATA_TYPE = "model"
 AUTHORITY = {"accepted_when": "ended"}
+COLUMNS = ("organisation_number", "name", "path")
 AUTOMATIC = is_true(os.environ.get("ALTINN_SCHEDULED_FILINGS", "true"), "ALTINN_SCHEDULED_FILINGS")
 SCHEDULE = vat_terms(lead_days=5, automatic=AUTOMATIC)
+FILES = os.environ.get("ALTINN_FILES", str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "altinn"))
 POOL = os.environ.get("ALTINN_FLEET_POOL", "default_pool")
 LABEL = "{{ ti.xcom_pull(task_ids='companies')[ti.map_index]['label'] }}"
 
@@ -47,7 +52,7 @@ def rows_of(source: str) -> list[dict[str, Any]]:
     """Read the list of companies.
 
     :param source: path of a CSV file, local or on an object store, or "table://connection/table".
-    :raises AltinnInputError: the table's name is none.
+    :raises AltinnInputError: the table's name is none, or the file is no such list.
     :raises AltinnConfigurationError: no installed provider reads tables through this connection.
     """
     from airflow.sdk.exceptions import AirflowException
@@ -56,12 +61,26 @@ def rows_of(source: str) -> list[dict[str, Any]]:
     from altinn.exceptions import AltinnConfigurationError, AltinnInputError
 
     if not source.startswith("table://"):
-        text = storage_path(source).read_bytes().decode("utf-8-sig")
-        return list(csv.DictReader(io.StringIO(text)))
+        content = storage_path(source).read_bytes()
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as exc:
+            line = content.count(b"\n", 0, exc.start) + 1
+            raise AltinnInputError(
+                f"{source} is not UTF-8 (line {line}): save it anew, in Excel as 'CSV UTF-8'"
+            ) from exc
+        head = text.partition("\n")[0]
+        reader = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head and "," not in head else ",")
+        missing = [name for name in COLUMNS if name != "name" and name not in (reader.fieldnames or ())]
+        if missing:
+            raise AltinnInputError(
+                f"{source} has no column {' and no '.join(missing)}: its first line must name the columns "
+                f"{', '.join(COLUMNS)}, and is {head.strip()[:120]!r}"
+            )
+        return list(reader)
     conn_id, _, table = source.removeprefix("table://").partition("/")
     if not re.fullmatch(r"\w+(\.\w+)?", table, re.ASCII):
         raise AltinnInputError(f"{source}: write table://connection/table, or table://connection/schema.table")
-    columns = ("organisation_number", "name", "path")
     connection = BaseHook.get_connection(conn_id)
     try:
         get_records = connection.get_hook().get_records  # type: ignore[no-untyped-call]
@@ -70,8 +89,8 @@ def rows_of(source: str) -> list[dict[str, Any]]:
             f"{source}: no installed provider reads tables through a connection of type {connection.conn_type!r}; "
             "install that of your database, for example apache-airflow-providers-postgres"
         ) from exc
-    records = get_records(f"SELECT {', '.join(columns)} FROM {table} ORDER BY organisation_number")
-    return [dict(zip(columns, record, strict=True)) for record in records]
+    records = get_records(f"SELECT {', '.join(COLUMNS)} FROM {table} ORDER BY organisation_number")
+    return [dict(zip(COLUMNS, record, strict=True)) for record in records]
 
 
 with DAG(
@@ -135,7 +154,9 @@ with DAG(
             **rules,
             **who,
         )
-        filing = altinn_filing(documents=documents, wait_for_feedback=False, **rules, **who)
+        filing = altinn_filing(
+            documents=documents, authority=AUTHORITY, receipts=f"{FILES}/fleet/receipts", **rules, **who
+        )
         plan >> filing.group
 
     listed = companies()

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from altinn.documents import storage_path
+from altinn.documents import refuse_person_number, storage_path
 from altinn.exceptions import AltinnDocumentError, AltinnInputError, Issue
 from altinn.issue_table import table_of
 
@@ -77,13 +77,14 @@ def require(issues: Sequence[Issue], what: str, report: Callable[[str], None] | 
 def read_whole(path: str) -> bytes:
     """Read a document from any storage.
 
-    :raises AltinnInputError: it is not there, or is a folder.
+    :raises AltinnInputError: it is not there, or is a folder, or its name looks like holding a person's number.
     :raises AltinnDocumentError: it is larger than anything that is checked.
     """
     from airflow.sdk.io.fs import has_fs
 
     from altinn.validation.document_check import refuse_size
 
+    refuse_person_number(path)
     place = storage_path(path)
     try:
         if has_fs(place.protocol):  # Others are read by fsspec alone, and cannot tell.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from altinn.exceptions import AltinnInputError
 from altinn.protocol.filed_document import Document
+from altinn.protocol.masking import mask, may_hold_person_number
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -51,6 +52,20 @@ def local_path(path: ObjectStoragePath | Path) -> Path | None:
     return Path(str(path.path)) if path.protocol in ("file", "local") else None
 
 
+def refuse_person_number(path: str) -> None:
+    """Refuse a path or a file name that looks like holding a person's number, before anything of it is shown.
+
+    Names reach logs, XComs and Altinn's pages, and a file that is called otherwise loses nothing.
+
+    :raises AltinnInputError: there are eleven digits in it that begin with a birth date.
+    """
+    if may_hold_person_number(path):
+        raise AltinnInputError(
+            f"{mask(path)} holds eleven digits that look like a person's number. File names are seen in Airflow and in "
+            "Altinn: rename it"
+        )
+
+
 def _absolute(text: str) -> str:
     path = Path(text).expanduser()
     if not path.is_absolute():
@@ -63,7 +78,8 @@ def documents_of(entries: object) -> list[Document]:
 
     :param entries: mappings with `data_type`, `path`, and optionally `content_type`, `file_name`, and `sha256` of the
         bytes that were checked.
-    :raises AltinnInputError: an entry is malformed, or a file is missing, empty, or another one than was checked.
+    :raises AltinnInputError: an entry is malformed, a name looks like holding a person's number, or a file is missing,
+        empty, or another one than was checked.
     """
     if isinstance(entries, Mapping):
         entries = [entries]
@@ -86,6 +102,8 @@ def _document(number: int, entry: object) -> Document:
             f"document {number} needs data_type and path, and may have content_type, file_name and sha256"
             + (f"; not known: {', '.join(unknown)}" if unknown else "")
         )
+    for name in ("path", "file_name"):
+        refuse_person_number(str(entry.get(name) or ""))
     path = storage_path(str(entry["path"]))
     size, digest = measured(path)
     if entry.get("sha256") and str(entry["sha256"]).lower() != digest:

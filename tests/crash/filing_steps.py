@@ -173,9 +173,7 @@ def _multipart(files: Files) -> Step:
 def _plan() -> Step:
     return Step(
         "plan",
-        lambda _x: AltinnPlanFilingOperator(
-            task_id="plan", app=APP, period=PERIOD, dry_run=True, retries=RETRIES
-        ),
+        lambda _x: AltinnPlanFilingOperator(task_id="plan", app=APP, period=PERIOD, dry_run=True, retries=RETRIES),
     )
 
 

@@ -116,7 +116,7 @@ with DAG(
     catchup=True,
     params=filing_params(SCHEDULE),
 ):
-    common = {{"app": "ttd/basic", "organisation_number": "{company}"}}
+    common = {{"app": "ttd/basic", "organisation_number": "{company}", "altinn_conn_id": "altinn_vat"}}
     plan = AltinnPlanFilingOperator(task_id="plan", **common)
     period = "{{{{ ti.xcom_pull(task_ids='plan')['period'] }}}}"
     filing = altinn_filing(

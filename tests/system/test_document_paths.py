@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from altinn.checked_documents import read_whole
 from altinn.documents import documents_of, storage_path
 from altinn.exceptions import AltinnInputError
 
@@ -59,6 +60,31 @@ def test_name_and_type_may_be_given(file: Path) -> None:
 def test_a_wrong_entry_is_named(entries: Any, said: str) -> None:
     with pytest.raises(AltinnInputError, match=said):
         documents_of(entries)
+
+
+@pytest.mark.parametrize(
+    ("entry", "shown"),
+    [
+        ({"path": "/data/Vedlegg styret-13048712345.pdf"}, "/data/Vedlegg styret-<eleven digits>.pdf"),
+        ({"path": "/data/530487 12345/a.pdf"}, "/data/<eleven digits>/a.pdf"),
+        ({"path": "/data/a.pdf", "file_name": "13.04.87.12345.pdf"}, "<eleven digits>.pdf"),
+    ],
+)
+def test_a_name_with_a_person_s_number_is_refused_and_not_shown(entry: dict[str, str], shown: str) -> None:
+    with pytest.raises(AltinnInputError, match="look like a person's number") as refused:
+        documents_of([{"data_type": "a", **entry}])
+    assert str(refused.value).startswith(f"{shown} holds")
+    with pytest.raises(AltinnInputError, match="look like a person's number"):
+        read_whole(entry.get("file_name") or entry["path"])
+
+
+@pytest.mark.parametrize(
+    "name", ["20261125093000.pdf", "99887712345.pdf", "01234567-89ab-cdef-0123-010190123456.pdf", "0101901234567.pdf"]
+)
+def test_other_digits_in_a_name_are_no_person_s_number(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    [document] = documents_of([{"data_type": "a", "path": str(tmp_path / name)}])
+    assert document.file_name == name
 
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:

@@ -105,6 +105,33 @@ def test_a_list_that_cannot_be_meant_files_nothing(
     assert said in str(refused.error)
 
 
+def test_a_list_from_a_spreadsheet_may_have_semicolons(run_task: RunTask, tmp_path: Path) -> None:
+    source = tmp_path / "companies.csv"
+    source.write_bytes("\ufefforganisation_number;name;path\r\n897069650;Bær, Øl;/a.xml\r\n".encode())
+    (found,) = listed(run_task, source).result
+    assert (found["organisation_number"], found["documents"][0]["path"]) == ("897069650", "/a.xml")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("organisation_number,name,path\n897069650,Bær,/a.xml\n".encode("cp1252"), "is not UTF-8 (line 2)"),
+        (b"orgnr,path\n897069650,/a.xml\n", "has no column organisation_number: its first line must name"),
+        (b"897069650;A;/a.xml\n", "has no column organisation_number and no path"),
+        (b"", "has no column organisation_number and no path"),
+    ],
+)
+def test_a_file_that_is_no_list_of_companies_says_what_is_wrong(
+    run_task: RunTask, tmp_path: Path, content: bytes, said: str
+) -> None:
+    source = tmp_path / "companies.csv"
+    source.write_bytes(content)
+    refused = listed(run_task, source)
+    assert refused.state == "failed"
+    assert said in str(refused.error)
+    assert str(source) in str(refused.error)
+
+
 class SqliteHook(DbApiHook):
     """What the provider of a database brings."""
 
@@ -148,7 +175,7 @@ def test_the_run_is_green_only_when_no_task_of_a_company_has_failed() -> None:
     assert ends == {"summary": "all_done", "no_company_failed": "none_failed"}
     last = {task.task_id for task in dag.get_task("no_company_failed").upstream_list}
     assert last == {task.task_id for task in dag.get_task("summary").upstream_list}
-    assert last == {"company.filing.push_2_confirmation"}
+    assert last == {"company.filing.accepted"}
     summary: Any = dag.get_task("summary")
     assert (summary.kind, summary.correction_number) == ("{{ params.kind }}", "{{ params.correction_number }}")
     for name in ("instantiate", "upload", "push_1_data", "push_2_confirmation"):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from jwt.algorithms import RSAAlgorithm
 
 from altinn.authorities.authority import Authority
@@ -112,7 +113,9 @@ class Filer:
         self.look.api("PUT", f"{base}/data/{form}", data=content, headers={"Content-Type": "application/xml"})
         self.look.api("PUT", f"{base}/process/next", json={"action": "write"})
 
-    def file_elsewhere(self, field: str, values: dict[str, str] | None = None) -> str:
+    def file_elsewhere(
+        self, field: str, values: dict[str, str] | None = None, actions: tuple[str, ...] = ("write", "confirm")
+    ) -> str:
         """File as a person does in the portal: no stamp, only the form says the period."""
         owner = {"instanceOwner": {"organisationNumber": FITNESS}, "dataValues": values or {}}
         made = self.look.api("POST", "/ttd/basic/instances", json=owner).json()["id"]
@@ -120,7 +123,7 @@ class Filer:
         (form,) = [e["id"] for e in self.look.instance(made)["data"] if e["dataType"] == "model"]
         content = f"<model><property1>{field}</property1><property2>b</property2></model>"
         self.look.api("PUT", f"{base}/data/{form}", data=content, headers={"Content-Type": "application/xml"})
-        for action in ("write", "confirm"):
+        for action in actions:
             self.look.api("PUT", f"{base}/process/next", json={"action": action})
         return str(made)
 
@@ -217,6 +220,65 @@ def test_what_was_filed_elsewhere_and_rejected_is_not_filed(
     look.submit(ours)
     row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
     assert (row["state"], row["instance_id"]) == ("accepted", ours)
+
+
+def test_what_somebody_began_by_hand_waits_for_a_person_once_it_is_filled_in(
+    run_task: RunTask, connection: str, filer: Filer, authority: str
+) -> None:
+    filer.file_elsewhere("2026-T4", actions=())
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"]) == ("missing", "")
+    waiting = filer.file_elsewhere("2026-T4", actions=("write",))
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"]) == ("waiting_for_signature", waiting)
+    assert "without this provider's key" in row["reason"]
+
+
+def test_what_was_rejected_and_then_filed_by_hand_is_filed_elsewhere(
+    run_task: RunTask, connection: str, filer: Filer, authority: str
+) -> None:
+    refused = filer.file("2026-T4", data_values={"verdict": "no"})
+    by_hand = filer.file_elsewhere("2026-T4")
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"]) == ("filed_elsewhere", by_hand)
+    assert refused in row["reason"]
+
+
+def test_a_term_is_filed_by_its_months_or_with_its_year(
+    run_task: RunTask, connection: str, filer: Filer, authority: str
+) -> None:
+    wanted: dict[str, Any] = {"authority": authority, "periods": ["2026-T4", "2026-T5"]}
+    filer.file("2026-M07")
+    assert states(run_task(reconcile(connection, **wanted))) == {"2026-T4": "missing", "2026-T5": "not_due"}
+    refused = filer.file("2026-M08", data_values={"verdict": "no"})
+    row = run_task(reconcile(connection, **wanted)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"], row["period"]) == ("rejected", refused, "2026-T4")
+    assert "filed as 2026-M07, 2026-M08" in row["reason"]
+    assert row["due_date"] == "2026-10-12"
+    filer.file_elsewhere("2026")
+    found = states(run_task(reconcile(connection, **wanted)))
+    assert found == {"2026-T4": "filed_elsewhere", "2026-T5": "filed_elsewhere"}
+
+
+def test_what_the_authority_made_is_this_sender_s_own(
+    run_task: RunTask, connection: str, emulator: Emulator, look: Look
+) -> None:
+    def make(quarter: str) -> str:
+        prefill = {"periodeType": "KVRT", "periodeNummer": quarter, "periodeAAr": "2025"}
+        document = {
+            "app": "ssb/rs0182-01",
+            "organisation_number": FITNESS,
+            "prefill": {f"InternInfo.{name}": value for name, value in prefill.items()},
+        }
+        answer = requests.post(f"{emulator.base_url}/_emulator/instances", json=document, timeout=10)
+        return str(answer.json()["instance"])
+
+    sent, left = make("02"), make("03")
+    look.api("PUT", f"/ssb/rs0182-01/instances/{sent}/process/next", json={"action": "write"})
+    wanted = {"app": "ssb/rs0182-01", "report": "ssb_quarters", "authority": "ssb_surveys"}
+    outcome = run_task(reconcile(connection, **wanted, periods=["2025-Q1", "2025-Q2", "2025-Q3"], kind="main"))
+    found = [(row["state"], row["instance_id"]) for row in outcome.xcoms["altinn_filing_calendar"]["rows"]]
+    assert found == [("missing", ""), ("accepted", sent), ("missing", left)]
 
 
 def test_a_period_that_cannot_be_read_hides_nothing(

@@ -53,6 +53,8 @@ class Authority:
     :cvar steps: the sender's steps in their order.
     :cvar receipt_types: data types that the authority adds, in the order in which they are kept.
     :cvar period_types: data types of the documents that tell the period, the most telling first.
+    :cvar makes_instances: the authority makes and prefills the instances itself, one for each period, and nobody files
+        any other way; they carry no stamp of ours.
     """
 
     name = ""
@@ -60,6 +62,7 @@ class Authority:
     steps: tuple[Step, ...] = (Step("data"), Step("confirmation", by=CHOICE, default_by=MACHINE))
     receipt_types: tuple[str, ...] = ()
     period_types: tuple[str, ...] = ()
+    makes_instances: bool = False
 
     def awaited(self) -> Awaited:
         """Return what must be there before a verdict can be read."""
@@ -79,6 +82,10 @@ class Authority:
     def period_of(self, content: bytes) -> str | None:
         """Return the period's normalised name from a document of `period_types`; None when it cannot be told."""
         return None
+
+    def types_that_tell(self, instance: Instance) -> tuple[str, ...]:
+        """Return the data types of an instance's documents that tell its period; by default `period_types`."""
+        return self.period_types
 
     def app_id(self, environment: str) -> str:
         """Return the id of the report's app in an environment.

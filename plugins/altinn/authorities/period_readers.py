@@ -35,10 +35,9 @@ def period_reader(authority: Authority, session: Session, app: App, data_type: s
 
     :param data_type: which document tells the period, where the authority serves several forms.
     """
-    told_by = (data_type,) if data_type else authority.period_types
 
     def period_of(instance: Instance) -> Flow[str | None]:
-        for name in told_by:
+        for name in (data_type,) if data_type else authority.types_that_tell(instance):
             for element in instance.of_type(name):
                 # Asked for anything, an app shows a form as JSON.
                 call = app.read_data(instance.id, element.id, accept="application/xml")

@@ -44,14 +44,24 @@ def _parts(form: str) -> tuple[str, str]:
 class SsbSurvey(Authority):
     """A statistical form of SSB.
 
-    :param form: the form's number; needed only to read the period of an instance.
+    :param form: the form's number; by default it is told by each instance's app.
     """
 
     name = "SSB"
     steps = (Step("data"),)
+    makes_instances = True
 
     def __init__(self, form: str = "") -> None:
         self.period_types = (data_type_of_form(form),) if form else ()
+
+    def types_that_tell(self, instance: Instance) -> tuple[str, ...]:
+        """Return the form's data type, as the app's id tells it where no form was named."""
+        if self.period_types:
+            return self.period_types
+        try:
+            return (data_type_of_form(instance.app_id.partition("/")[2].partition("-")[0]),)
+        except AltinnInputError:
+            return ()
 
     def awaited(self) -> Awaited:
         """Return the end of the process: SSB sends nothing back."""

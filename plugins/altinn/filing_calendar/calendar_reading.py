@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from altinn.authorities.authority import Authority
-from altinn.exceptions import AltinnError, AltinnUnknownOutcomeError
+from altinn.exceptions import AltinnError, AltinnInputError, AltinnUnknownOutcomeError
 from altinn.filing_calendar.calendar_rows import (
     ACCEPTED,
     DIFFERING,
@@ -20,7 +20,7 @@ from altinn.filing_calendar.calendar_rows import (
     WAITING_FOR_SIGNATURE,
     CalendarRow,
 )
-from altinn.periods import Period, parse_period
+from altinn.periods import Period, cover, parse_period
 from altinn.protocol import outcome
 from altinn.protocol.app_api import App
 from altinn.protocol.feedback import with_feedback
@@ -52,7 +52,12 @@ _STATES = {
     outcome.UNKNOWN: UNKNOWN,
 }
 
+_WORST_FIRST = (
+    DIFFERING, REJECTED, UNKNOWN, MISSING, NOT_DUE, WAITING_FOR_SIGNATURE, FILED, FILED_ELSEWHERE, ACCEPTED,
+)  # fmt: skip
+
 PeriodReader = Callable[[Instance], "Flow[str | None]"]
+_ByPeriod = dict[str, list[Instance]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,44 +94,86 @@ class CompanyCalendar:
         :param key: any key of the app and the owner.
         """
         instances = yield from InstanceSearch(self.session, self.storage, key).instances()
-        ours: dict[str, list[Instance]] = {}
-        others: dict[str, list[Instance]] = {}
+        ours: _ByPeriod = {}
+        others: _ByPeriod = {}
         for instance in instances:
             if is_own(instance):
-                if self.kind and _kind(instance) != self.kind:
-                    continue
-                ours.setdefault(instance.stamps.get(PERIOD_STAMP, ""), []).append(instance)
-            elif is_delivered(instance):
+                name: str | None = instance.stamps.get(PERIOD_STAMP, "")
+            elif is_delivered(instance) or _may_be_delivered(instance, self.authority):
                 name = yield from self.period_of(instance)
+            else:
+                continue
+            if not self._is_ours(instance):
                 others.setdefault(name or "", []).append(instance)
+            elif not self.kind or self._kind(instance) == self.kind:
+                ours.setdefault(name or "", []).append(instance)
         found = []
         for period in periods:
             row = yield from self._row(period, ours.get(period.name, []), others.get(period.name, []))
-            found.append(row if row.instance_id else self._unread(row, others.get("", [])))
+            if not row.instance_id:
+                row = yield from self._by_other_periods(row, period, ours, others)
+            unread = [i for i in (*ours.get("", ()), *others.get("", ())) if is_delivered(i) and not is_own(i)]
+            found.append(row if row.instance_id else self._unread(row, unread))
         return found
+
+    def _is_ours(self, instance: Instance) -> bool:
+        """Say whether what is filed with an instance is this sender's own doing, and not somebody else's beside it."""
+        return is_own(instance) or self.authority.makes_instances
+
+    def _kind(self, instance: Instance) -> str:
+        """Return which filing of its period an instance is; what the authority has made is the period's only one."""
+        return _kind(instance) or ("main" if self._is_ours(instance) else "")
 
     def _row(self, period: Period, ours: Sequence[Instance], others: Sequence[Instance]) -> Flow[CalendarRow]:
         delivered = sorted((i for i in ours if is_delivered(i)), key=_correction)
         drafts = [i for i in ours if not (is_delivered(i) or i.is_soft_deleted or i.is_hard_deleted)]
         if correction_of(self.kind):
             others = ()  # What somebody else has filed is what this one corrects.
-        rejected, standing = yield from self._parted(others)
-        if len({_kind(i) for i in delivered}) < len(delivered) or (delivered and standing):
-            ids = ", ".join(str(i.id) for i in (*delivered, *standing))
-            return self._about(period, DIFFERING, f"filed more than once: {ids}", delivered[-1])
+        rejected, standing = yield from self._parted([i for i in others if is_delivered(i)])
+        by_hand = [i for i in others if not is_delivered(i)]
+        if len({self._kind(i) for i in delivered}) < len(delivered):
+            return self._filed_twice(period, delivered, standing)
+        if delivered and standing:
+            refused, kept = yield from self._parted(delivered)
+            if kept:
+                return self._filed_twice(period, delivered, standing)
+            reason = f"filed without this provider's key, after {refused[-1].id} was rejected"
+            return self._about(period, FILED_ELSEWHERE, reason, standing[-1])
         if delivered:
             row = yield from self._judged(period, delivered[-1])
-            filed = {_kind(i) for i in delivered}
-            return self._with_drafts(row, period, [i for i in drafts if _kind(i) not in filed])
+            filed = {self._kind(i) for i in delivered}
+            return self._with_drafts(row, period, [i for i in drafts if self._kind(i) not in filed])
         if standing:
             return self._about(period, FILED_ELSEWHERE, "filed without this provider's key", standing[-1])
-        if rejected and not drafts:
+        if rejected and not (drafts or by_hand):
             reason = "filed without this provider's key, and rejected"
             return self._about(period, REJECTED, reason, rejected[-1])
-        row = self._not_filed(period, drafts)
+        row = self._not_filed(period, [*drafts, *by_hand])
         if not rejected:
             return row
         return replace(row, reason=f"{row.reason}; filed without this provider's key, and rejected: {rejected[-1].id}")
+
+    def _filed_twice(self, period: Period, delivered: Sequence[Instance], standing: Sequence[Instance]) -> CalendarRow:
+        ids = ", ".join(str(i.id) for i in (*delivered, *standing))
+        return self._about(period, DIFFERING, f"filed more than once: {ids}", delivered[-1])
+
+    def _by_other_periods(
+        self, row: CalendarRow, period: Period, ours: _ByPeriod, others: _ByPeriod
+    ) -> Flow[CalendarRow]:
+        """Say where a period stands that was filed by periods of another length: by month, or with the whole year."""
+        filed = {name for found in (ours, others) for name, them in found.items() if any(map(is_delivered, them))}
+        parts = cover(period, _parsed(filed))
+        if not parts:
+            return row
+        # The authority's list and the deadline are about the period that the calendar shows.
+        reader = replace(self, due_date=lambda _: self.due_date(period))
+        rows = []
+        for part in parts:
+            found = yield from reader._row(part, ours.get(part.name, []), others.get(part.name, []))
+            rows.append(found)
+        worst = min(rows, key=lambda one: _WORST_FIRST.index(one.state))
+        names = ", ".join(part.name for part in parts)
+        return replace(worst, period=period.name, reason=f"filed as {names}: {worst.reason}")
 
     def _parted(self, others: Sequence[Instance]) -> Flow[tuple[list[Instance], list[Instance]]]:
         """Part what others have filed into what the authority has rejected, and the rest."""
@@ -141,11 +188,11 @@ class CompanyCalendar:
         """Let a correction that is under way show beside what it corrects: a person may have to sign it."""
         draft, why = _waiting_for_person(sorted(drafts, key=_correction, reverse=True))
         if draft is not None:
-            reason = f"{_kind(draft)}: {why}; {row.kind} is {row.state.replace('_', ' ')}"
+            reason = f"{self._kind(draft)}: {why}; {row.kind} is {row.state.replace('_', ' ')}"
             return self._about(period, WAITING_FOR_SIGNATURE, reason, draft)
         if not drafts:
             return row
-        told = "; ".join(f"a draft of {_kind(draft)} is at {draft.process.where}" for draft in drafts)
+        told = "; ".join(f"a draft of {self._kind(draft)} is at {draft.process.where}" for draft in drafts)
         return replace(row, reason=f"{row.reason}; {told}")
 
     def _judged(self, period: Period, instance: Instance) -> Flow[CalendarRow]:
@@ -177,7 +224,8 @@ class CompanyCalendar:
     def _not_filed(self, period: Period, drafts: Sequence[Instance]) -> CalendarRow:
         draft, why = _waiting_for_person(drafts)
         if draft is not None:
-            return self._about(period, WAITING_FOR_SIGNATURE, why, draft)
+            whose = "" if self._is_ours(draft) else "; it was made without this provider's key"
+            return self._about(period, WAITING_FOR_SIGNATURE, why + whose, draft)
         late = self.due_date(period) < self.today
         reason = f"a draft is at {drafts[0].process.where}" if drafts else "Altinn shows this login no instance of it"
         listed = self._listed(period)
@@ -214,7 +262,7 @@ class CompanyCalendar:
 
     def _about(self, period: Period, state: str, reason: str, instance: Instance | None) -> CalendarRow:
         there = {
-            "kind": _kind(instance),
+            "kind": self._kind(instance),
             "instance_id": str(instance.id),
             "filed_at": (instance.process.ended or instance.last_changed) if is_delivered(instance) else "",
             "url": self.link(instance),
@@ -248,6 +296,29 @@ def _waiting_for_person(drafts: Sequence[Instance]) -> tuple[Instance | None, st
         if stands.state == outcome.WAITING_FOR_PERSON:
             return draft, stands.reason
     return None, ""
+
+
+def _may_be_delivered(instance: Instance, authority: Authority) -> bool:
+    """Say whether an instance without our stamp is more than a draft that somebody has left behind.
+
+    A person's is once it has only to be confirmed or signed; where the authority makes the instances, each one is.
+    """
+    if instance.is_soft_deleted or instance.is_hard_deleted:
+        return False
+    return authority.makes_instances or outcome.standing(instance).state == outcome.WAITING_FOR_PERSON
+
+
+def _parsed(names: Collection[str]) -> list[Period]:
+    """Return the periods of these names, without what names none."""
+    found = []
+    for name in names:
+        try:
+            period = parse_period(name)
+        except AltinnInputError:
+            continue
+        if period.name == name:
+            found.append(period)
+    return found
 
 
 def is_own(instance: Instance) -> bool:

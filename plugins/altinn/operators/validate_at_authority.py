@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from altinn.authorities.vat_feedback import ValidationResult, read_validation_result
-from altinn.documents import opened, storage_path
+from altinn.checked_documents import read_whole
 from altinn.exceptions import AltinnConfigurationError, AltinnDocumentError, AltinnInputError
 from altinn.issue_table import table_of
 from altinn.operators.altinn_operator import AltinnOperator
@@ -54,8 +54,7 @@ class AltinnValidateAtAuthorityOperator(AltinnOperator):
         """
         if self.fail_on not in _LIMITS:
             raise AltinnInputError(f"fail_on must be one of {', '.join(_LIMITS)}, not {self.fail_on!r}")
-        with opened(storage_path(self.path), "rb") as stream:
-            content = stream.read()
+        content = read_whole(self.path)
         result = self.hook.run(self.hook.session.perform(self._call(content)))
         if result.issues:
             self.log.info("%s: %d finding(s)\n%s", result.stated, len(result.issues), table_of(result.issues))

@@ -5,6 +5,7 @@ Pure: no clock and no network.
 
 from __future__ import annotations
 
+from altinn.periods.cover import cover
 from altinn.periods.due_dates import add_months, vat_due_date
 from altinn.periods.reports import REPORTS, ReportCalendar, accounts_report, report_calendar
 from altinn.periods.spans import (
@@ -29,6 +30,7 @@ __all__ = [
     "accounts_report",
     "add_months",
     "containing",
+    "cover",
     "financial_year",
     "following",
     "half_month",

@@ -19,6 +19,14 @@ _DIGITS = re.compile(
 )
 
 
+_BIRTH_DATE = re.compile(f"{_DAY}[ \u00a0.]?(?:{_MONTH})")
+
+
+def may_hold_person_number(text: str) -> bool:
+    """Say whether eleven digits that `mask` hides begin as a person's number does: with a birth date."""
+    return any(not found["id"] and _BIRTH_DATE.match(found[0]) for found in _DIGITS.finditer(text))
+
+
 def mask(text: str) -> str:
     """Hide person numbers and tokens that a server's or a user's text may repeat."""
     return _TOKEN.sub("<token>", _DIGITS.sub(lambda found: found["id"] or "<eleven digits>", text))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from altinn.filing_calendar.calendar_rows import (
@@ -85,7 +85,12 @@ def key_of_colours() -> str:
     return f'<ul class="key">{items}</ul>'
 
 
-def state_cell(row: CalendarRow | None) -> str:
+def _deadline(dates: Collection[str]) -> str:
+    """Return a column's deadline; where the companies' differ, each cell tells its own."""
+    return f"due {next(iter(dates))}" if len(dates) == 1 else "deadlines differ" if dates else "due ?"
+
+
+def state_cell(row: CalendarRow | None, *, tells_deadline: bool = False) -> str:
     """Return one company's cell for one period."""
     if row is None:
         return "<td></td>"
@@ -96,7 +101,8 @@ def state_cell(row: CalendarRow | None) -> str:
     else:
         text = escaped(text)
     kind = f"<small>{escaped(row.kind)}</small>" if row.kind not in ("", "main") else ""
-    return f'<td class="state s-{known}" title="{escaped(row.reason)}">{text}{kind}</td>'
+    due = f"<small>due {escaped(row.due_date)}</small>" if tells_deadline else ""
+    return f'<td class="state s-{known}" title="{escaped(row.reason)}">{text}{kind}{due}</td>'
 
 
 def age_of(read_at: str, now: datetime) -> str:
@@ -127,13 +133,19 @@ def _is_web_address(url: str) -> bool:
 
 def grid(rows: Sequence[CalendarRow], periods: Sequence[str]) -> str:
     """Return the table: a line for each company, a column for each period."""
-    due = {row.period: row.due_date for row in rows}
+    due: dict[str, set[str]] = {}
+    for row in rows:
+        due.setdefault(row.period, set()).add(row.due_date)
     companies = dict.fromkeys((row.organisation_number, row.company) for row in rows)
     cells = {(row.organisation_number, row.period): row for row in rows}
-    head = "".join(f"<th>{escaped(name)}<small>due {escaped(due.get(name, '?'))}</small></th>" for name in periods)
+    head = "".join(
+        f"<th>{escaped(name)}<small>{escaped(_deadline(due.get(name, ())))}</small></th>" for name in periods
+    )
     lines = "".join(
         f"<tr><th>{escaped(name or number)}<small>{escaped(number)}</small></th>"
-        + "".join(state_cell(cells.get((number, period))) for period in periods)
+        + "".join(
+            state_cell(cells.get((number, period)), tells_deadline=len(due.get(period, ())) > 1) for period in periods
+        )
         + "</tr>"
         for number, name in companies
     )

@@ -51,13 +51,12 @@ def dags_with(key: str, session: Session) -> list[str]:
 
 
 def latest(key: str, dag_ids: Iterable[str], session: Session) -> Iterator[Stored]:
-    """Return the newest value under a key of each DAG and task."""
-    seen: set[tuple[str, str]] = set()
+    """Return the values under a key of each DAG's and task's newest run: several where the task is mapped."""
+    newest: dict[tuple[str, str], str] = {}
     columns = (XComModel.dag_id, XComModel.task_id, XComModel.run_id, XComModel.timestamp)
     query = select(*columns, XComModel.map_index).where(XComModel.key == key, XComModel.dag_id.in_(list(dag_ids)))
     for row in session.execute(query.order_by(XComModel.timestamp.desc())):
-        if (row.dag_id, row.task_id) not in seen:
-            seen.add((row.dag_id, row.task_id))
+        if newest.setdefault((row.dag_id, row.task_id), row.run_id) == row.run_id:
             where = {"dag_id": row.dag_id, "run_id": row.run_id, "task_id": row.task_id, "map_index": row.map_index}
             yield from _values(key, where, session)
 

@@ -66,6 +66,15 @@ def test_a_company_without_a_row_has_an_empty_cell() -> None:
     assert "A<small>999999999</small>" in table
 
 
+def test_deadlines_that_differ_stand_in_each_company_s_cell() -> None:
+    rows = [
+        CalendarRow(number, "", "2026-T5", "missing", due) for number, due in (("1", "2026-12-10"), ("2", "2026-12-31"))
+    ]
+    table = grid(rows, ["2026-T5"])
+    assert "<small>deadlines differ</small>" in table
+    assert [table.count(f"<small>due {row.due_date}</small></td>") for row in rows] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("ago", "said", "old"),
     [
