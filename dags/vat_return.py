@@ -266,6 +266,7 @@ with DAG(
         documents=uploaded,
         validation=validate.output,
         period=run["period"],
+        patience=3600.0,
         already_filed="{{ ti.xcom_pull(task_ids='instantiate', key='altinn_delivered') }}",
         **written,
     )

@@ -20,6 +20,7 @@ from altinn.operators import (
     AltinnValidateOperator,
 )
 from altinn.operators.approval import AltinnApprovalOperator
+from altinn.operators.collect_receipt import LATE_RECEIPTS
 from altinn.operators.instantiate import COMPANY_KEY, FILED_KIND_KEY
 from altinn.sensors import AltinnFeedbackSensor, AltinnSignatureSensor
 
@@ -189,6 +190,7 @@ def altinn_filing(
                 documents=uploaded,
                 validation=issues,
                 period=period,
+                patience=LATE_RECEIPTS,
                 **rules,
                 already_filed=f"{{{{ ti.xcom_pull(task_ids='{instantiate.task_id}', key='altinn_delivered') }}}}",
                 **instance,

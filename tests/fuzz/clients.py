@@ -30,7 +30,7 @@ from altinn.protocol.model import Instance
 from altinn.protocol.session import RepeatRules, Session
 from altinn.protocol.storage_api import Storage
 from altinn.protocol.submission import Submission
-from altinn.protocol.survivor import Survivor
+from altinn.protocol.survivor import LockedLook, Survivor
 from altinn.protocol.upload import Upload
 from altinn.protocol.wire import Flow, HttpRequest, NeedToken
 from tests.fuzz.airflow_run import Run
@@ -188,6 +188,7 @@ class FilingRun(Run):
                 period_of=self._period_of,
                 on_foreign=self.plan.on_foreign,
             ),
+            lock=LockedLook(self._session, self._storage, instance_id) if self.plan.lock else None,
             approved=self.xcoms["approve"],
         )
         done = yield from submission.run()

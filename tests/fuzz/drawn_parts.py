@@ -12,6 +12,8 @@ from tests.fuzz.schedules import (
     DOWNLOAD,
     FORM,
     HISTORY,
+    LOCK,
+    LOCKING,
     NEXT,
     PERSON,
     PROCESS,
@@ -43,6 +45,7 @@ def strikes() -> st.SearchStrategy[Strike]:
         at((CREATE, NEXT), ("answer_lost", "timeout", "late_duplicate", "stuck_in_proxy", "504_after_commit")),
         at((NEXT,), PUSHING),
         at((QUERY,), ASKING),
+        at((LOCK,), LOCKING),
         at((CREATE, QUERY, PROCESS, READ, NEXT, FORM), PERSON),
     )
 
@@ -56,7 +59,13 @@ def plans() -> st.SearchStrategy[Plan]:
         st.builds(Disturbance, kind, st.integers(0, 1), seconds, st.booleans(), st.sampled_from((CREATE, NEXT, FORM))),
     )
     start = st.sampled_from((0.0, 0.0, 0.005, 0.02, 0.1, 2.0, 10.0, 40.0, 300.0, 2000.0))
-    return st.builds(Plan, start, st.lists(disturbance, max_size=2).map(tuple), st.sampled_from((0, 0, 0, 1, 2)))
+    return st.builds(
+        Plan,
+        start,
+        st.lists(disturbance, max_size=2).map(tuple),
+        st.sampled_from((0, 0, 0, 1, 2)),
+        lock=st.sampled_from((False, False, False, True)),
+    )
 
 
 def delays() -> st.SearchStrategy[tuple[int, ...]]:

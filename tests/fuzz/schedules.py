@@ -13,6 +13,7 @@ CREATE, NEXT, QUERY = ("POST", r"/instances$"), ("PUT", r"/process/next$"), ("GE
 UPLOAD, FORM = ("POST", r"/data$"), ("PUT", r"/data/[0-9a-f-]{36}$")
 PROCESS, HISTORY, READ = ("GET", r"/process$"), ("GET", r"/history$"), ("GET", r"/storage/api/v1/instances/\d+/")
 DOWNLOAD = ("GET", r"/data/[0-9a-f-]{36}$")
+LOCK = ("*", r"/lock$")
 ANY = ("*", r"/instances")
 
 WIRE = (
@@ -26,6 +27,7 @@ WIRE = (
     "429",
     "html_before",
     "token_expired",
+    "token_revoked",
     "403",
     "404",
     "answer_lost",
@@ -36,6 +38,7 @@ WIRE = (
     "html",
     "401_after_commit",
     "500_after_commit",
+    "502_after_commit",
     "503_after_commit",
     "504_after_commit",
     "late_duplicate",
@@ -49,10 +52,13 @@ PUSHING = (
     "409_empty",
     "409_string",
     "409_xml",
+    "409_retrying",
+    "409_resume_required",
     "service_task_failed",
     "lock_held",
     "lock_race",
 )
+LOCKING = ("lock_unavailable", "409_lock", "answer_lost", "500", "stuck_in_proxy", "late_duplicate", "slow_answer")
 ASKING = ("empty_page", "rows_move")
 PERSON = (
     "person_edits",
@@ -124,6 +130,7 @@ class Plan:
     :param approval: "given": the draft is made to be approved, and a person approves; "asked": nobody answers; empty:
         the run knows of no approval.
     :param misled: its local record names an instance that was made for another period.
+    :param lock: it holds Storage's instance lock during its last look.
     """
 
     start: float = 0.0
@@ -135,6 +142,7 @@ class Plan:
     on_foreign: str = "fail"
     approval: str = ""
     misled: bool = False
+    lock: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,7 +186,7 @@ def _of_plan(number: int, plan: Plan) -> str:
         parts.append(f"{one.kind} {place}" + (f" for {one.seconds:g} s" if one.kind != "kill" else ""))
     if plan.clears:
         parts.append(f"cleared {plan.clears} times")
-    for option in ("retry", "documents", "on_changed", "on_foreign", "approval", "misled"):
+    for option in ("retry", "documents", "on_changed", "on_foreign", "approval", "misled", "lock"):
         if (value := getattr(plan, option)) != getattr(PLAIN, option):
             parts.append(f"{option} {'-'.join(map(str, value)) if isinstance(value, tuple) else value}")
     return ", ".join(parts)

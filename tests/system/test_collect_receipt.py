@@ -28,10 +28,11 @@ from altinn.operators import (
     AltinnInstantiateOperator,
     AltinnProcessNextOperator,
     AltinnUploadDataOperator,
+    collect_receipt,
 )
 from altinn.operators.earlier_bundle import shows_person_numbers
 from altinn.protocol.model import Instance
-from altinn.protocol.outcome import ACCEPTED, REJECTED
+from altinn.protocol.outcome import ACCEPTED, REJECTED, WAITING_FOR_AUTHORITY
 from altinn.protocol.outcome import Outcome as Verdict
 from tests.system.conftest import NOW, Connect, Look, Outcome, RunTask
 from tests.system.test_waiting import Pushed, control, pushed
@@ -117,6 +118,37 @@ def test_waiting_is_not_accepted(run_task: RunTask, pushed: Pushed, look: Look, 
     assert done.state != "success"
     assert "waiting for authority" in str(done.error)
     assert not (tmp_path / "x").exists()
+
+
+class AnswersLate(Authority):
+    """An authority that has ended the process, and adds the last of what its verdict needs after some looks."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def verdict(self, instance: Instance, documents: Mapping[str, bytes]) -> Verdict:
+        self.looks -= 1
+        return Verdict(WAITING_FOR_AUTHORITY, "the receipt is not there") if self.looks else Verdict(ACCEPTED, "yes")
+
+
+@pytest.mark.parametrize(("looks", "state", "waits"), [(2, "success", 1), (100, "failed", 3)])
+def test_what_the_authority_adds_late_is_waited_for_without_a_worker(
+    run_task: RunTask,
+    pushed: Pushed,
+    look: Look,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    looks: int,
+    state: str,
+    waits: int,
+) -> None:
+    monkeypatch.setattr(collect_receipt, "_BETWEEN_LOOKS", 0.1)
+    arguments = decided(pushed, look, outcome="accepted")
+    done = collect(run_task, tmp_path / "receipts", arguments, authority=AnswersLate(looks), patience=0.25)
+    assert (done.state, len(done.waited)) == (state, waits), done.error
+    assert (tmp_path / "receipts").exists() is (state == "success")
+    if state == "failed":
+        assert "the receipt is not there" in str(done.error)
 
 
 def test_an_event_tells_of_the_acceptance_once(run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path) -> None:
@@ -494,21 +526,15 @@ class SaysTwice(Authority):
         return Verdict(ACCEPTED if said == "yes" else REJECTED, said)
 
 
-def with_notes(
-    run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, notes: Mapping[str, str]
-) -> dict[str, Any]:
+def with_notes(run_task: RunTask, connection: str, form: str, look: Look, notes: Mapping[str, str]) -> dict[str, Any]:
     """File an accepted report that has further documents, by their names."""
     app = "ttd/basic-feedback"
     made = run_task(AltinnInstantiateOperator(task_id="instantiate", app=app, period="2026-T5"))
     arguments = {"app": app, "instance_id": made.result, "altinn_conn_id": connection}
     run_task(AltinnUploadDataOperator(task_id="upload", data_type="model", path=form, **arguments))
-    for number, (name, text) in enumerate(notes.items()):
-        note = tmp_path / name
-        note.write_text(text)
-        put = AltinnUploadDataOperator(
-            task_id=f"note{number}", data_type="notes", path=str(note), content_type="text/plain", **arguments
-        )
-        assert run_task(put).state == "success"
+    for name, text in notes.items():  # As the authority does it: no name of its own is refused.
+        headers = {"Content-Type": "text/plain", "Content-Disposition": f"attachment; filename={name}"}
+        look.api("POST", f"/{app}/instances/{made.result}/data?dataType=notes", data=text.encode(), headers=headers)
     for task in ("data", "confirmation"):
         run_task(AltinnProcessNextOperator(task_id=f"push_{task}", from_task=task, **arguments))
     control(look, arguments["instance_id"], "decide", outcome="accepted")
@@ -520,7 +546,7 @@ def test_two_verdicts_that_differ_are_none(
     run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, said: list[str], state: str
 ) -> None:
     notes = {f"note{number}.txt": text for number, text in enumerate(said)}
-    arguments = with_notes(run_task, connection, form, look, tmp_path, notes)
+    arguments = with_notes(run_task, connection, form, look, notes)
     done = collect(run_task, tmp_path / "receipts", arguments, authority=SaysTwice())
     assert done.state == state, done.error
     if state == "failed":
@@ -539,7 +565,7 @@ def receipts_of(bundle: Path) -> dict[str, bytes]:
 def test_a_receipt_that_is_wanted_later_joins_the_bundle_and_stays_there(
     run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, changed: bool
 ) -> None:
-    arguments = with_notes(run_task, connection, form, look, tmp_path, {"note.txt": "yes"})
+    arguments = with_notes(run_task, connection, form, look, {"note.txt": "yes"})
     first = collect(run_task, tmp_path / "r", arguments, documents=[SENT])
     bundle = local(first.result["bundle"])
     counts = [len(receipts_of(bundle))]
@@ -562,7 +588,7 @@ def test_a_receipt_that_is_wanted_later_joins_the_bundle_and_stays_there(
 def test_a_receipt_that_nobody_asks_for_any_more_takes_no_part_in_the_verdict(
     run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path
 ) -> None:
-    arguments = with_notes(run_task, connection, form, look, tmp_path, {"note.txt": "yes"})
+    arguments = with_notes(run_task, connection, form, look, {"note.txt": "yes"})
     seen: list[list[str]] = []
 
     class Looks(Authority):
@@ -582,7 +608,7 @@ def test_a_receipt_that_nobody_asks_for_any_more_takes_no_part_in_the_verdict(
 def test_no_receipt_s_name_holds_a_person_number(
     run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, shown: bool, name: str
 ) -> None:
-    arguments = with_notes(run_task, connection, form, look, tmp_path, {name: "yes", f"2_{name}": "yes"})
+    arguments = with_notes(run_task, connection, form, look, {name: "yes", f"2_{name}": "yes"})
     done = collect(run_task, tmp_path / "r", arguments, authority=NOTES, show_person_numbers=shown)
     assert done.state == "success", done.error
     bundle = local(done.result["bundle"])
@@ -598,7 +624,7 @@ def test_no_receipt_s_name_holds_a_person_number(
 def test_a_receipt_that_was_kept_under_a_person_number_gets_another_name(
     run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, shown: bool
 ) -> None:
-    arguments = with_notes(run_task, connection, form, look, tmp_path, {f"lonn_{PERSON}.txt": "yes"})
+    arguments = with_notes(run_task, connection, form, look, {f"lonn_{PERSON}.txt": "yes"})
     done = collect(run_task, tmp_path / "r", arguments, authority=NOTES, show_person_numbers=shown)
     bundle = local(done.result["bundle"])
     manifest = json.loads((bundle / "manifest.json").read_text())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,10 @@ from altinn.operators.earlier_bundle import receipts_in, whole_bundle
 from altinn.operators.receipt_bundle import ReceiptBundle
 from altinn.protocol.feedback import with_feedback
 from altinn.protocol.filing_key import KIND_STAMP, PERIOD_STAMP, correction_of
-from altinn.protocol.outcome import ACCEPTED, REJECTED, Outcome
+from altinn.protocol.outcome import ACCEPTED, REJECTED, WAITING_FOR_AUTHORITY, Outcome
 from altinn.protocol.verdict_documents import VerdictDocuments
 from altinn.runs import FILE_MISSING, RunRules
+from altinn.triggers.pause_trigger import AltinnPauseTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -47,6 +49,9 @@ _TOLD = (
 )
 _SHOWN = ("data_type", "file_name", "sha256", "size", "how")
 
+LATE_RECEIPTS = 3600.0
+"""Seconds for which an authority that has ended the process may still add what its verdict needs."""
+_BETWEEN_LOOKS = 60.0
 
 _ANNOUNCED_KEY = "altinn_announced"
 
@@ -83,6 +88,8 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
     :param already_filed: whether the instance had been delivered before this run: the instantiate task's XCom
         `altinn_delivered`.
     :param show_person_numbers: keep person numbers in the bundle's JSON files instead of masking them.
+    :param patience: seconds to wait, without a worker slot, while the authority has answered but not added all that its
+        verdict needs. Put a sensor before this task for the answer itself.
     :param dry_run: skip this task, because nothing was filed.
     :param on_backfill: "verify_only" ends this task of a backfill's run as skipped, with its outcome named.
     :param accepted_asset: the asset whose event is fired; None for no event.
@@ -115,6 +122,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         period: str | None = None,
         already_filed: bool | str = False,
         show_person_numbers: bool = False,
+        patience: float = 0.0,
         dry_run: bool | str = False,
         on_backfill: str = FILE_MISSING,
         accepted_asset: Asset | None = ACCEPTED_ASSET,
@@ -133,6 +141,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         self.period = period
         self.already_filed = already_filed
         self.show_person_numbers = show_person_numbers
+        self.patience = patience
         self.is_dry_run = dry_run  # BaseOperator has a method dry_run
         self.on_backfill = on_backfill
         self.accepted_asset = accepted_asset
@@ -143,6 +152,10 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         :raises AltinnRejectedError: the authority rejected the report; carries its codes. The bundle is written.
         :raises AltinnUnknownOutcomeError: it is neither accepted nor rejected.
         """
+        return self.go_on(context)
+
+    def go_on(self, context: Context, event: Mapping[str, Any] | None = None, *, waited: float = 0.0) -> dict[str, Any]:
+        """Look, also after a wait for what was still to come."""
         rules = RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill)
         if rules.dry_run:
             raise AirflowSkipException("dry run: nothing was filed, so there is nothing to accept")
@@ -152,7 +165,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         folder = storage_path(self.folder) / instance_id.guid
         bundle = ReceiptBundle(self.hook, self.app, folder, self.show_person_numbers, self.report)
         try:
-            kept, outcome, contents = self._kept(bundle, authority, instance)
+            kept, outcome, contents = self._kept(bundle, authority, instance, waited)
         finally:
             bundle.clean_up()
         files = receipts_in(kept, folder)
@@ -169,7 +182,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         return receipt
 
     def _kept(
-        self, bundle: ReceiptBundle, authority: Authority, instance: Instance
+        self, bundle: ReceiptBundle, authority: Authority, instance: Instance, waited: float
     ) -> tuple[Bundle, Outcome, VerdictDocuments]:
         """Return the bundle of the instance as it is now, its verdict, and what that was read from."""
         before = whole_bundle(bundle.folder)
@@ -179,6 +192,8 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             contents.add(str(file["data_type"]), str(file["file_name"]), _content(file))
         outcome = authority.verdict(instance, contents)
         self.report(f"{instance.id}: {outcome.state}: {outcome.masked().reason}")
+        if outcome.state == WAITING_FOR_AUTHORITY and waited < self.patience:
+            self._wait(waited)
         if outcome.state not in (ACCEPTED, REJECTED):
             outcome.require_accepted(instance.id)
         if before is not None and not bundle.is_outdated(before, outcome, files, self.documents):
@@ -192,6 +207,15 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             period=self._period(instance),
         )
         return written, outcome, contents
+
+    def _wait(self, waited: float) -> None:
+        pause = min(_BETWEEN_LOOKS, self.patience - waited)
+        self.report(f"looking again in {pause:.0f} s")
+        self.defer(
+            trigger=AltinnPauseTrigger(until=time.time() + pause),
+            method_name="go_on",
+            kwargs={"waited": waited + pause},
+        )
 
     def _read(self, authority: Authority, instance_id: InstanceId) -> Instance:
         session = self.hook.session
