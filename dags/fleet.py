@@ -20,7 +20,6 @@ see tasks at a time (`airflow pools set altinn_skd 4 "Skatteetaten"`).
 from __future__ import annotations
 
 import csv
-import io
 import os
 import re
 from collections import Counter
@@ -69,13 +68,18 @@ def rows_of(source: str) -> list[dict[str, Any]]:
             raise AltinnInputError(
                 f"{source} is not UTF-8 (line {line}): save it anew, in Excel as 'CSV UTF-8'"
             ) from exc
-        head = text.partition("\n")[0]
-        reader = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in head and "," not in head else ",")
-        missing = [name for name in COLUMNS if name != "name" and name not in (reader.fieldnames or ())]
+        lines = [line for line in text.splitlines(keepends=True) if line.strip(" ,;\t\r\n")]
+        if lines and lines[0].startswith("sep="):  # Excel's own first line.
+            del lines[0]
+        head = lines[0] if lines else ""
+        delimiter = ";" if head.count(";") > head.count(",") else ","
+        reader = csv.DictReader(lines, delimiter=delimiter, skipinitialspace=True)
+        reader.fieldnames = [str(name).strip().lower() for name in reader.fieldnames or ()]
+        missing = [name for name in COLUMNS if name != "name" and name not in reader.fieldnames]
         if missing:
             raise AltinnInputError(
                 f"{source} has no column {' and no '.join(missing)}: its first line must name the columns "
-                f"{', '.join(COLUMNS)}, and is {head.strip()[:120]!r}"
+                f"{', '.join(COLUMNS)} (name may be left out), and is {head.strip()[:120]!r}"
             )
         return list(reader)
     conn_id, _, table = source.removeprefix("table://").partition("/")

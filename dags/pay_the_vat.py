@@ -4,7 +4,9 @@ Starts from the asset `altinn_accepted`: every accepted filing fires one event, 
 which reference and by when. A run maps over every filing that has been accepted and not been paid yet, so that fifty
 acceptances at once become fifty payments.
 
-It looks at the events of the last month rather than at those alone that started it. Airflow notes the time at which the
+It looks at the events of the last three months rather than at those alone that started it: a payment that failed, or
+that came while this DAG was paused, is ordered beside the next one. (Before you unpause it for the first time, see that
+nothing of these months has been paid in another way.) Airflow notes the time at which the
 first of several events came, and a run gets no event that is younger, so that the others of a burst would wait for the
 next acceptance.
 
@@ -32,7 +34,8 @@ from airflow.sdk import DAG, Asset, get_current_context, task
 FILES = os.environ.get("ALTINN_FILES", str(Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "altinn"))
 ACCEPTED = Asset("altinn_accepted")
 
-LOOK_BACK = timedelta(days=31)
+LOOK_BACK = timedelta(days=93)
+"""Longer than a term: a payment that failed, or came while this DAG was paused, is ordered beside the next one."""
 
 
 def orders() -> Any:

@@ -192,7 +192,7 @@ def altinn_filing(
                 period=period,
                 patience=LATE_RECEIPTS,
                 **rules,
-                already_filed=f"{{{{ ti.xcom_pull(task_ids='{instantiate.task_id}', key='altinn_delivered') }}}}",
+                already_filed=f"{{{{ {_own(instantiate, 'altinn_delivered')} }}}}",
                 **instance,
             )
         _chain(upload, validate, approval, *_in_order(pushes, signatures), sensor, accepted)
@@ -268,7 +268,7 @@ def _approval(
     """Ask with everything that names the filing: app, company, period, kind, and where the draft can be read."""
 
     def told(key: str) -> str:
-        return f"{{{{ ti.xcom_pull(task_ids='{instantiate.task_id}', key='{key}') or '' }}}}"
+        return f"{{{{ {_own(instantiate, key)} or '' }}}}"
 
     filing = {
         "App": instantiate.app,
@@ -279,6 +279,11 @@ def _approval(
         **dict(more.pop("filing", None) or {}),
     }
     return AltinnApprovalOperator(task_id="approve", filing=filing, **common, **more)
+
+
+def _own(instantiate: AltinnInstantiateOperator, key: str) -> str:
+    """Return the expression for what `instantiate` has left of this filing, and of no other one of a mapped group."""
+    return f"ti.xcom_pull(task_ids='{instantiate.task_id}', key='{key}', map_indexes=ti.map_index)"
 
 
 _Pushes = list[AltinnProcessNextOperator | None]

@@ -42,12 +42,14 @@ NOW = datetime(2026, 11, 24, tzinfo=UTC)
 class MemorySupervisor:
     """Answers a task's requests: connections, XComs, the task's state store.
 
+    :ivar mapped: what the instances of mapped tasks have left, by task and key.
     :ivar told: every message so far.
     """
 
     def __init__(self) -> None:
         self.connections: dict[str, dict[str, Any]] = {}
         self.xcoms: dict[tuple[str, str], Any] = {}
+        self.mapped: dict[tuple[str, str], dict[int, Any]] = {}
         self.store: dict[str, Any] = {}
         self.kept_for_ever: set[str] = set()
         self.task_states: dict[str, dict[str, str | None]] = {}
@@ -85,10 +87,14 @@ class MemorySupervisor:
         return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND)
 
     def _GetXCom(self, message: Any) -> Any:
-        return comms.XComResult(key=message.key, value=self.xcoms.get((message.task_id, message.key)))
+        own = self.mapped.get((message.task_id, message.key), {})
+        value = own.get(message.map_index) if own else self.xcoms.get((message.task_id, message.key))
+        return comms.XComResult(key=message.key, value=value)
 
     def _GetXComSequenceSlice(self, message: Any) -> Any:
         key = (message.task_id, message.key)
+        if key in self.mapped:
+            return comms.XComSequenceSliceResult(root=list(self.mapped[key].values()))
         return comms.XComSequenceSliceResult(root=[self.xcoms[key]] if key in self.xcoms else [])
 
     def _SetXCom(self, message: Any) -> None:

@@ -6,6 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import structlog
+from airflow.sdk import DAG, TaskInstanceState
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time import task_runner
 
 from altinn.exceptions import (
     AltinnActionDeniedError,
@@ -16,7 +20,7 @@ from altinn.exceptions import (
 from altinn.operators import AltinnProcessNextOperator, AltinnUploadDataOperator
 from altinn.operators.approval import AltinnApprovalOperator
 from altinn.operators.approval_check import approved_sha256, check_approval
-from tests.system.conftest import Look, MemorySupervisor, Outcome, RunTask
+from tests.system.conftest import NOW, Look, MemorySupervisor, Outcome, RunTask, task_instance
 
 FORM = {"data_type": "model", "file_name": "form.xml", "size": 10, "sha256": "a" * 64, "element_id": "1", "how": "put"}
 OTHER = FORM | {"sha256": "b" * 64}
@@ -69,9 +73,25 @@ def test_the_answer_carries_the_hash_that_was_shown() -> None:
 
 def test_a_rejection_fails_the_task() -> None:
     operator = AltinnApprovalOperator(task_id="approve", documents=[FORM])
-    with pytest.raises(Exception, match="Reject"):
+    with pytest.raises(AirflowFailException, match=r"nothing is filed.*Reject"):
         operator.execute_complete(CONTEXT, answer("Reject"))
-    assert operator.retries == 0
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{**answer("Reject"), "timedout": False}, {"error": "nobody answered", "error_type": "timeout"}],
+    ids=["rejected", "nobody answered"],
+)
+def test_what_was_not_approved_is_not_asked_again(supervisor: MemorySupervisor, event: dict[str, Any]) -> None:
+    """A DAG's `default_args` give every task retries; another person might approve what the first one has refused."""
+    with DAG("retrying", schedule=None, start_date=NOW, default_args={"retries": 2}):
+        operator = AltinnApprovalOperator(task_id="approve", documents=[FORM])
+    resumed = {"next_method": "execute_complete", "next_kwargs": {"event": event}}
+    instance = task_instance(operator, 1, None, "manual", -1, resumed, None, None)
+    context = instance.get_template_context()
+    state, _, error = task_runner.run(instance, context, structlog.get_logger("altinn.tests"))
+    assert isinstance(error, AirflowFailException)
+    assert state == TaskInstanceState.FAILED
 
 
 def test_only_what_was_approved_may_be_pushed() -> None:

@@ -105,9 +105,17 @@ def test_a_list_that_cannot_be_meant_files_nothing(
     assert said in str(refused.error)
 
 
-def test_a_list_from_a_spreadsheet_may_have_semicolons(run_task: RunTask, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        "\ufefforganisation_number;name;path\r\n897069650;Bær, Øl;/a.xml\r\n",
+        "sep=;\r\norganisation_number;path;note, internal\r\n897069650;/a.xml;x\r\n;;\r\n",
+        "\nOrganisation_Number, Path\n897069650, /a.xml\n,\n\n",
+    ],
+)
+def test_a_list_from_a_spreadsheet(run_task: RunTask, tmp_path: Path, content: str) -> None:
     source = tmp_path / "companies.csv"
-    source.write_bytes("\ufefforganisation_number;name;path\r\n897069650;Bær, Øl;/a.xml\r\n".encode())
+    source.write_bytes(content.encode())
     (found,) = listed(run_task, source).result
     assert (found["organisation_number"], found["documents"][0]["path"]) == ("897069650", "/a.xml")
 

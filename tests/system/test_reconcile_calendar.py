@@ -244,20 +244,68 @@ def test_what_was_rejected_and_then_filed_by_hand_is_filed_elsewhere(
     assert refused in row["reason"]
 
 
-def test_a_term_is_filed_by_its_months_or_with_its_year(
+def test_a_term_is_filed_by_its_months(run_task: RunTask, connection: str, filer: Filer, authority: str) -> None:
+    def row(**more: Any) -> dict[str, str]:
+        wanted: dict[str, Any] = {"authority": authority, "periods": ["2026-T4", "2026-T5"], **more}
+        first, second = run_task(reconcile(connection, **wanted)).xcoms["altinn_filing_calendar"]["rows"]
+        assert second["state"] == "not_due"
+        return dict(first)
+
+    filer.file_elsewhere("2026")  # A year's report may be another one that is owed beside the terms.
+    filed = filer.file("2026-M07")
+    found = row()
+    assert (found["state"], found["instance_id"]) == ("missing", "")
+    assert "of it, 2026-M07 is there" in found["reason"]
+    waiting = filer.file_elsewhere("2026-M08", actions=("write",))
+    found = row()
+    assert (found["state"], found["instance_id"], found["period"]) == ("waiting_for_signature", waiting, "2026-T4")
+    assert "filed as 2026-M07, 2026-M08" in found["reason"]
+    assert row(kind="correction", correction_number="1")["state"] == "missing"
+    filer.look.api("PUT", f"/ttd/basic/instances/{waiting}/process/next", json={"action": "confirm"})
+    filer.draft("2026-T4", on_foreign="ignore")
+    found = row()
+    assert (found["state"], found["instance_id"]) == ("filed_elsewhere", waiting)
+    assert found["due_date"] == "2026-10-12"
+    filer.file("2026-T4", on_foreign="ignore")
+    found = row()
+    assert found["state"] == "differing"
+    assert "also as 2026-M07, 2026-M08" in found["reason"]
+    assert filed
+
+
+def test_what_was_rejected_is_filed_in_parts(run_task: RunTask, connection: str, filer: Filer, authority: str) -> None:
+    filer.file("2026-T4", data_values={"verdict": "no"})
+    for month in ("2026-M07", "2026-M08"):
+        filer.file(month)
+    assert states(run_task(reconcile(connection, authority=authority)))["2026-T4"] == "accepted"
+
+
+def test_what_is_begun_by_hand_beside_a_filing_is_told(
     run_task: RunTask, connection: str, filer: Filer, authority: str
 ) -> None:
-    wanted: dict[str, Any] = {"authority": authority, "periods": ["2026-T4", "2026-T5"]}
-    filer.file("2026-M07")
-    assert states(run_task(reconcile(connection, **wanted))) == {"2026-T4": "missing", "2026-T5": "not_due"}
-    refused = filer.file("2026-M08", data_values={"verdict": "no"})
-    row = run_task(reconcile(connection, **wanted)).xcoms["altinn_filing_calendar"]["rows"][0]
-    assert (row["state"], row["instance_id"], row["period"]) == ("rejected", refused, "2026-T4")
-    assert "filed as 2026-M07, 2026-M08" in row["reason"]
-    assert row["due_date"] == "2026-10-12"
-    filer.file_elsewhere("2026")
-    found = states(run_task(reconcile(connection, **wanted)))
-    assert found == {"2026-T4": "filed_elsewhere", "2026-T5": "filed_elsewhere"}
+    filer.file("2026-T4")
+    by_hand = filer.file_elsewhere("2026-T4", actions=("write",))
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert row["state"] == "accepted"
+    assert f"{by_hand}, made without this provider's key, is at" in row["reason"]
+
+
+def test_what_was_rejected_and_is_begun_by_hand_waits_for_a_person(
+    run_task: RunTask, connection: str, filer: Filer, authority: str
+) -> None:
+    refused = filer.file("2026-T4", data_values={"verdict": "no"})
+    by_hand = filer.file_elsewhere("2026-T4", actions=("write",))
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert (row["state"], row["instance_id"]) == ("waiting_for_signature", by_hand)
+    assert f"{refused} was rejected" in row["reason"]
+
+
+def test_a_correction_is_not_what_somebody_else_has_filed(
+    run_task: RunTask, connection: str, filer: Filer, authority: str
+) -> None:
+    filer.file_elsewhere("2026-T4")
+    wanted: dict[str, Any] = {"kind": "correction", "correction_number": "1", "periods": ["2026-T4"]}
+    assert states(run_task(reconcile(connection, authority=authority, **wanted))) == {"2026-T4": "missing"}
 
 
 def test_what_the_authority_made_is_this_sender_s_own(
@@ -273,12 +321,14 @@ def test_what_the_authority_made_is_this_sender_s_own(
         answer = requests.post(f"{emulator.base_url}/_emulator/instances", json=document, timeout=10)
         return str(answer.json()["instance"])
 
+    unreadable = make("09")
     sent, left = make("02"), make("03")
     look.api("PUT", f"/ssb/rs0182-01/instances/{sent}/process/next", json={"action": "write"})
     wanted = {"app": "ssb/rs0182-01", "report": "ssb_quarters", "authority": "ssb_surveys"}
     outcome = run_task(reconcile(connection, **wanted, periods=["2025-Q1", "2025-Q2", "2025-Q3"], kind="main"))
     found = [(row["state"], row["instance_id"]) for row in outcome.xcoms["altinn_filing_calendar"]["rows"]]
-    assert found == [("missing", ""), ("accepted", sent), ("missing", left)]
+    assert found == [("unknown", ""), ("accepted", sent), ("missing", left)]
+    assert unreadable in outcome.xcoms["altinn_filing_calendar"]["rows"][0]["reason"]
 
 
 def test_a_period_that_cannot_be_read_hides_nothing(

@@ -12,9 +12,11 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 
 from altinn.exceptions import AltinnFilingError
 from altinn.operators.approval_check import approved_sha256
+from altinn.operators.instantiate import COMPANY_KEY
 from altinn.taskgroups import FilingTasks, altinn_filing
-from tests.system.conftest import NOW, Look, MemorySupervisor, Outcome, RunTask
+from tests.system.conftest import NOW, Look, MemorySupervisor, Outcome, RunTask, task_instance
 
+UPLOADED = {"data_type": "model", "file_name": "a.xml", "size": 1, "sha256": "a" * 64, "element_id": "1", "how": "put"}
 DOCUMENTS = [{"data_type": "model", "path": "/data/report.xml"}]
 
 
@@ -49,6 +51,26 @@ def judged(**more: Any) -> FilingTasks:
     }
     with DAG("judged", schedule=None, start_date=NOW, render_template_as_native_obj=True):
         return altinn_filing(app="ttd/basic", period="2026-T5", **{"documents": DOCUMENTS, **options, **more})
+
+
+def test_one_of_many_filings_shows_and_knows_itself_alone(run_task: RunTask, supervisor: MemorySupervisor) -> None:
+    """A mapped group's instances leave the same keys, and a plain pull would give all of them."""
+    tasks = judged()
+    assert tasks.approval is not None
+    for key, values in ((COMPANY_KEY, ["950474084", "897069650"]), ("altinn_delivered", [False, True])):
+        supervisor.mapped[tasks.instantiate.task_id, key] = dict(enumerate(values))
+    tasks.approval.documents = [UPLOADED]
+    tasks.approval.instance_id = "500000/00000000-0000-4000-8000-000000000001"
+    run_task(tasks.approval, map_index=1)
+    (shown,) = supervisor.told_of("CreateHITLDetailPayload")
+    assert "897069650" in shown.body
+    assert "950474084" not in shown.body
+    for index, known in enumerate([False, True]):
+        verdict = judged().accepted
+        assert verdict is not None
+        instance = task_instance(verdict, 1, None, "manual", index, {})
+        instance.task.render_template_fields(instance.get_template_context())
+        assert instance.task.already_filed is known
 
 
 def test_a_person_approves_before_the_first_push_and_the_verdict_comes_last() -> None:

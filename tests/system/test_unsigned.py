@@ -7,8 +7,14 @@ from typing import Any
 
 import requests
 
-from altinn.exceptions import AltinnUnexpectedStateError
-from altinn.operators import AltinnInstantiateOperator, AltinnProcessNextOperator, AltinnUploadDataOperator
+from altinn.exceptions import AltinnUnexpectedStateError, AltinnUnknownOutcomeError
+from altinn.operators import (
+    AltinnCollectReceiptOperator,
+    AltinnInstantiateOperator,
+    AltinnProcessNextOperator,
+    AltinnReconcileOperator,
+    AltinnUploadDataOperator,
+)
 from altinn.sensors import AltinnSignatureSensor
 from tests.system.conftest import Look, RunTask
 from tests.system.test_waiting import control
@@ -33,7 +39,7 @@ def locked(run_task: RunTask, period: str) -> str:
 
 
 def test_a_signing_task_that_was_left_without_a_signature_is_red(
-    run_task: RunTask, connection: str, look: Look
+    run_task: RunTask, connection: str, look: Look, tmp_path: Path
 ) -> None:
     instance_id = locked(run_task, "2025")
     token = requests.get(f"{look.base_url}/Home/GetTestUserToken/1337", timeout=10).text
@@ -44,10 +50,35 @@ def test_a_signing_task_that_was_left_without_a_signature_is_red(
     assert waited.state == "failed"
     assert isinstance(waited.error, AltinnUnexpectedStateError)
     assert "was left without a signature" in str(waited.error)
+    judged = run_task(receipt_of(instance_id, tmp_path))
+    assert judged.state == "failed"
+    assert isinstance(judged.error, AltinnUnknownOutcomeError)
+    assert "without a signature" in str(judged.error)
+    assert run_task(calendar()).result["counts"] == {"unknown": 1}
 
 
-def test_one_that_was_signed_is_done(run_task: RunTask, connection: str, look: Look) -> None:
+def receipt_of(instance_id: str, folder: Path) -> AltinnCollectReceiptOperator:
+    return AltinnCollectReceiptOperator(
+        task_id="accepted", authority="brreg_accounts", folder=str(folder), app=APP, instance_id=instance_id, retries=0
+    )
+
+
+def calendar() -> AltinnReconcileOperator:
+    return AltinnReconcileOperator(
+        task_id="calendar",
+        app=APP,
+        report="annual_accounts",
+        authority="brreg_accounts",
+        companies=["950474084"],
+        periods=["2025"],
+    )
+
+
+def test_one_that_was_signed_is_done(run_task: RunTask, connection: str, look: Look, tmp_path: Path) -> None:
     instance_id = locked(run_task, "2025")
     control(look, instance_id, "act", action="sign", person=1337)
     waited = run_task(AltinnSignatureSensor(task_id="wait", from_task="signing", app=APP, instance_id=instance_id))
     assert waited.state == "success", waited.error
+    judged = run_task(receipt_of(instance_id, tmp_path))
+    assert judged.state == "success", judged.error
+    assert run_task(calendar()).result["counts"] == {"accepted": 1}

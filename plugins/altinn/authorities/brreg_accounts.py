@@ -8,12 +8,13 @@ https://brreg.github.io/docs/apidokumentasjon/regnskapsregisteret/.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from altinn.authorities.authority import PERSON, Authority, Step
 from altinn.authorities.xml_fields import local_name
 from altinn.exceptions import AltinnError
 from altinn.protocol.model import Instance
-from altinn.protocol.outcome import AcceptanceRule, Awaited, Outcome
+from altinn.protocol.outcome import ACCEPTED, UNKNOWN, AcceptanceRule, Awaited, Outcome
 from altinn.protocol.xml_prescan import parse_xml
 
 MAIN_FORM, SUB_FORM = "Hovedskjema", "Underskjema"
@@ -46,12 +47,17 @@ class BrregAccounts(Authority):
     period_types = (MAIN_FORM,)
 
     def awaited(self) -> Awaited:
-        """Return the end of the process: the register sends nothing back."""
-        return _RULE.awaited()
+        """Return the end of the process, by a signature: the register sends nothing back."""
+        return replace(_RULE.awaited(), signed=True)
 
     def verdict(self, instance: Instance, documents: Mapping[str, bytes]) -> Outcome:
         """Decide: accepted once it is signed, which ends the process."""
-        return _RULE.outcome(instance)
+        found = _RULE.outcome(instance)
+        if found.state != ACCEPTED or instance.is_signed:
+            return found
+        if instance.is_signed is None:
+            return Outcome(UNKNOWN, "the process has ended, and its events do not tell (yet) whether it was signed")
+        return Outcome(UNKNOWN, "the process has ended without a signature")
 
     def period_of(self, content: bytes) -> str | None:
         """Return the financial year that the main form names."""

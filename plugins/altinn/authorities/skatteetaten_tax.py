@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from altinn.authorities.authority import CHOICE, Authority, Step
-from altinn.authorities.xml_fields import local_name, unreadable
+from altinn.authorities.xml_fields import local_name, read_root, unreadable
 from altinn.exceptions import AltinnError
 from altinn.protocol.masking import mask
 from altinn.protocol.model import Instance
@@ -87,9 +87,9 @@ def read_feedback(data: bytes) -> tuple[str, tuple[str, ...]]:
     Read by the local names of Skatteetaten's schema of the response
     (`skattemeldingognaeringsspesifikasjonresponse_v2`).
 
-    :raises AltinnDocumentError: it cannot be read, or states no result.
+    :raises AltinnDocumentError: it cannot be read, is another document, or states no result.
     """
-    root = parse_xml(data)
+    root = read_root(data, "skattemeldingOgNaeringsspesifikasjonResponse", FEEDBACK)
     stated = [(e.text or "").strip() for e in root.iter() if local_name(e) == "resultatAvValidering"]
     if len(stated) != 1 or not stated[0]:
         raise unreadable(FEEDBACK, f"resultatAvValidering occurs {len(stated)} times or is empty")

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from altinn.authorities.authority import Authority
-from altinn.exceptions import AltinnError, AltinnInputError, AltinnUnknownOutcomeError
+from altinn.exceptions import (
+    AltinnError,
+    AltinnForbiddenError,
+    AltinnInputError,
+    AltinnNotFoundError,
+    AltinnUnknownOutcomeError,
+)
 from altinn.filing_calendar.calendar_rows import (
     ACCEPTED,
     DIFFERING,
@@ -20,7 +26,7 @@ from altinn.filing_calendar.calendar_rows import (
     WAITING_FOR_SIGNATURE,
     CalendarRow,
 )
-from altinn.periods import Period, cover, parse_period
+from altinn.periods import Period, inside, parse_period, parts_of
 from altinn.protocol import outcome
 from altinn.protocol.app_api import App
 from altinn.protocol.feedback import with_feedback
@@ -39,6 +45,7 @@ from altinn.protocol.instance_search import InstanceSearch
 from altinn.protocol.model import Instance
 from altinn.protocol.outcome import Outcome
 from altinn.protocol.session import Session
+from altinn.protocol.signature import with_signature
 from altinn.protocol.storage_api import Storage
 from altinn.protocol.verdict_documents import VerdictDocuments
 from altinn.protocol.wire import Flow
@@ -55,6 +62,8 @@ _STATES = {
 _WORST_FIRST = (
     DIFFERING, REJECTED, UNKNOWN, MISSING, NOT_DUE, WAITING_FOR_SIGNATURE, FILED, FILED_ELSEWHERE, ACCEPTED,
 )  # fmt: skip
+
+_MAY_BE_IN_PARTS = (ACCEPTED, FILED, FILED_ELSEWHERE, MISSING, NOT_DUE, REJECTED)
 
 PeriodReader = Callable[[Instance], "Flow[str | None]"]
 _ByPeriod = dict[str, list[Instance]]
@@ -99,7 +108,7 @@ class CompanyCalendar:
         for instance in instances:
             if is_own(instance):
                 name: str | None = instance.stamps.get(PERIOD_STAMP, "")
-            elif is_delivered(instance) or _may_be_delivered(instance, self.authority):
+            elif self.authority.makes_instances or _is_handed_in(instance):
                 name = yield from self.period_of(instance)
             else:
                 continue
@@ -110,9 +119,8 @@ class CompanyCalendar:
         found = []
         for period in periods:
             row = yield from self._row(period, ours.get(period.name, []), others.get(period.name, []))
-            if not row.instance_id:
-                row = yield from self._by_other_periods(row, period, ours, others)
-            unread = [i for i in (*ours.get("", ()), *others.get("", ())) if is_delivered(i) and not is_own(i)]
+            row = yield from self._with_parts(row, period, ours, others)
+            unread = [i for i in (*ours.get("", ()), *others.get("", ())) if not is_own(i)]
             found.append(row if row.instance_id else self._unread(row, unread))
         return found
 
@@ -137,12 +145,13 @@ class CompanyCalendar:
             refused, kept = yield from self._parted(delivered)
             if kept:
                 return self._filed_twice(period, delivered, standing)
-            reason = f"filed without this provider's key, after {refused[-1].id} was rejected"
+            reason = f"filed without this provider's key; {refused[-1].id}, which has it, was rejected"
             return self._about(period, FILED_ELSEWHERE, reason, standing[-1])
         if delivered:
             row = yield from self._judged(period, delivered[-1])
             filed = {self._kind(i) for i in delivered}
-            return self._with_drafts(row, period, [i for i in drafts if self._kind(i) not in filed])
+            row = self._with_drafts(row, period, [i for i in drafts if self._kind(i) not in filed])
+            return self._with_by_hand(row, period, by_hand)
         if standing:
             return self._about(period, FILED_ELSEWHERE, "filed without this provider's key", standing[-1])
         if rejected and not (drafts or by_hand):
@@ -157,23 +166,32 @@ class CompanyCalendar:
         ids = ", ".join(str(i.id) for i in (*delivered, *standing))
         return self._about(period, DIFFERING, f"filed more than once: {ids}", delivered[-1])
 
-    def _by_other_periods(
-        self, row: CalendarRow, period: Period, ours: _ByPeriod, others: _ByPeriod
-    ) -> Flow[CalendarRow]:
-        """Say where a period stands that was filed by periods of another length: by month, or with the whole year."""
-        filed = {name for found in (ours, others) for name, them in found.items() if any(map(is_delivered, them))}
-        parts = cover(period, _parsed(filed))
-        if not parts:
+    def _with_parts(self, row: CalendarRow, period: Period, ours: _ByPeriod, others: _ByPeriod) -> Flow[CalendarRow]:
+        """Look for a period that was filed in parts, as a term by its months."""
+        if correction_of(self.kind) or row.state not in _MAY_BE_IN_PARTS:
             return row
-        # The authority's list and the deadline are about the period that the calendar shows.
-        reader = replace(self, due_date=lambda _: self.due_date(period))
+        named = {name for found in (ours, others) for name, them in found.items() if any(map(_is_handed_in, them))}
+        shorter = inside(period, _parsed(named))
+        parts = parts_of(period, shorter)
+        if not shorter:
+            return row
+        if not parts:
+            told = f"{row.reason}; of it, {_names(shorter)} is there"
+            return replace(row, reason=told) if row.state in (MISSING, NOT_DUE) else row
+        if row.state in (ACCEPTED, FILED, FILED_ELSEWHERE):
+            return replace(row, state=DIFFERING, reason=f"filed more than once: also as {_names(parts)}")
+        # The authority's list and the deadline are about the whole period.
+        reader = replace(self, due_date=lambda _: self.due_date(period), undelivered=None)
         rows = []
         for part in parts:
             found = yield from reader._row(part, ours.get(part.name, []), others.get(part.name, []))
             rows.append(found)
         worst = min(rows, key=lambda one: _WORST_FIRST.index(one.state))
-        names = ", ".join(part.name for part in parts)
-        return replace(worst, period=period.name, reason=f"filed as {names}: {worst.reason}")
+        worst = replace(worst, period=period.name, reason=f"filed as {_names(parts)}: {worst.reason}")
+        listed = self._listed(period)
+        if listed and worst.state in (ACCEPTED, FILED, FILED_ELSEWHERE):
+            return replace(worst, state=DIFFERING, reason=f"the authority lists {listed} as not delivered")
+        return worst
 
     def _parted(self, others: Sequence[Instance]) -> Flow[tuple[list[Instance], list[Instance]]]:
         """Part what others have filed into what the authority has rejected, and the rest."""
@@ -195,6 +213,15 @@ class CompanyCalendar:
         told = "; ".join(f"a draft of {self._kind(draft)} is at {draft.process.where}" for draft in drafts)
         return replace(row, reason=f"{row.reason}; {told}")
 
+    def _with_by_hand(self, row: CalendarRow, period: Period, by_hand: Sequence[Instance]) -> CalendarRow:
+        """Tell what somebody began by hand beside a filing; where that one was rejected, it is what is to come."""
+        if not by_hand:
+            return row
+        told = f"{by_hand[-1].id}, made without this provider's key, is at {by_hand[-1].process.where}"
+        if row.state == REJECTED:
+            return self._about(period, WAITING_FOR_SIGNATURE, f"{told}; {row.instance_id} was rejected", by_hand[-1])
+        return replace(row, reason=f"{row.reason}; {told}")
+
     def _judged(self, period: Period, instance: Instance) -> Flow[CalendarRow]:
         verdict = yield from self._verdict(instance)
         state = _STATES.get(verdict.state, UNKNOWN)
@@ -212,9 +239,13 @@ class CompanyCalendar:
         documents = VerdictDocuments(instance.id)
         awaited = self.authority.awaited()
         instance = yield from with_feedback(self.session, self.app, instance, awaited)
+        instance = yield from with_signature(self.session, self.storage, instance, awaited)
         for data_type in awaited.receipt_types:
             for element in instance.of_type(data_type):
-                answer = yield from self.session.perform(self.app.read_data(instance.id, element.id))
+                try:
+                    answer = yield from self.session.perform(self.app.read_data(instance.id, element.id))
+                except (AltinnForbiddenError, AltinnNotFoundError) as exc:
+                    return Outcome(outcome.UNKNOWN, str(exc).splitlines()[0])
                 documents.add(data_type, element.id, answer.body)
         try:
             return self.authority.verdict(instance, documents)
@@ -298,14 +329,13 @@ def _waiting_for_person(drafts: Sequence[Instance]) -> tuple[Instance | None, st
     return None, ""
 
 
-def _may_be_delivered(instance: Instance, authority: Authority) -> bool:
-    """Say whether an instance without our stamp is more than a draft that somebody has left behind.
+def _is_handed_in(instance: Instance) -> bool:
+    """Say whether an instance is with the authority, or has only to be confirmed or signed by a person."""
+    return is_delivered(instance) or outcome.standing(instance).state == outcome.WAITING_FOR_PERSON
 
-    A person's is once it has only to be confirmed or signed; where the authority makes the instances, each one is.
-    """
-    if instance.is_soft_deleted or instance.is_hard_deleted:
-        return False
-    return authority.makes_instances or outcome.standing(instance).state == outcome.WAITING_FOR_PERSON
+
+def _names(periods: Sequence[Period]) -> str:
+    return ", ".join(period.name for period in periods)
 
 
 def _parsed(names: Collection[str]) -> list[Period]:

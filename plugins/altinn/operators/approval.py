@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow.providers.standard.exceptions import HITLRejectException, HITLTimeoutError
 from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk.exceptions import AirflowFailException
 
 from altinn.exceptions import AltinnConfigurationError
 from altinn.operators.approval_check import approved_sha256, flat_documents
@@ -94,9 +96,13 @@ class AltinnApprovalOperator(ApprovalOperator):
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Return the answer together with the hash that was shown when it was asked for.
 
-        :raises HITLRejectException: the person rejected.
+        :raises AirflowFailException: the person rejected, or nobody answered in time. No retry asks once more, whatever
+            the DAG's `default_args` say: another person might approve what the first one has refused.
         """
-        answer = dict(super().execute_complete(context, event))
+        try:
+            answer = dict(super().execute_complete(context, event))
+        except (HITLRejectException, HITLTimeoutError) as exc:
+            raise AirflowFailException(f"not approved, so nothing is filed: {exc}") from exc
         answered_at: Any = answer.get("responded_at")
         return {
             **answer,

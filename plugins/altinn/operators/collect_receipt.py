@@ -19,6 +19,7 @@ from altinn.operators.receipt_bundle import ReceiptBundle
 from altinn.protocol.feedback import with_feedback
 from altinn.protocol.filing_key import KIND_STAMP, PERIOD_STAMP, correction_of
 from altinn.protocol.outcome import ACCEPTED, REJECTED, WAITING_FOR_AUTHORITY, Outcome
+from altinn.protocol.signature import with_signature
 from altinn.protocol.verdict_documents import VerdictDocuments
 from altinn.runs import FILE_MISSING, RunRules
 from altinn.triggers.pause_trigger import AltinnPauseTrigger
@@ -220,7 +221,9 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
     def _read(self, authority: Authority, instance_id: InstanceId) -> Instance:
         session = self.hook.session
         instance = self.hook.run(session.perform(self.hook.storage.get_instance(instance_id)))
-        return self.hook.run(with_feedback(session, self.hook.app(self.app), instance, authority.awaited()))
+        awaited = authority.awaited()
+        instance = self.hook.run(with_feedback(session, self.hook.app(self.app), instance, awaited))
+        return self.hook.run(with_signature(session, self.hook.storage, instance, awaited))
 
     def _period(self, instance: Instance) -> str:
         return str(self.period or instance.stamps.get(PERIOD_STAMP, ""))

@@ -5,8 +5,8 @@ Pure: no clock and no network.
 
 from __future__ import annotations
 
-from altinn.periods.cover import cover
 from altinn.periods.due_dates import add_months, vat_due_date
+from altinn.periods.parts import inside, parts_of
 from altinn.periods.reports import REPORTS, ReportCalendar, accounts_report, report_calendar
 from altinn.periods.spans import (
     KINDS,
@@ -30,13 +30,14 @@ __all__ = [
     "accounts_report",
     "add_months",
     "containing",
-    "cover",
     "financial_year",
     "following",
     "half_month",
+    "inside",
     "months",
     "next_working_day",
     "parse_period",
+    "parts_of",
     "preceding",
     "previous_working_day",
     "report_calendar",

@@ -19,12 +19,24 @@ _DIGITS = re.compile(
 )
 
 
+_WEIGHTS = ((3, 7, 6, 1, 8, 9, 4, 5, 2, 1), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
 _BIRTH_DATE = re.compile(f"{_DAY}[ \u00a0.]?(?:{_MONTH})")
 
 
 def may_hold_person_number(text: str) -> bool:
-    """Say whether eleven digits that `mask` hides begin as a person's number does: with a birth date."""
-    return any(not found["id"] and _BIRTH_DATE.match(found[0]) for found in _DIGITS.finditer(text))
+    """Say whether eleven digits that `mask` hides are a person's number: a birth date and the right control digits."""
+    return any(
+        not found["id"] and _BIRTH_DATE.match(found[0]) is not None and _control_digits_fit(re.sub(r"\D", "", found[0]))
+        for found in _DIGITS.finditer(text)
+    )
+
+
+def _control_digits_fit(number: str) -> bool:
+    """Check both control digits. Source: Skatteetaten, "Kontrollsiffer i fødselsnummer" (modulus 11)."""
+    digits = [int(digit) for digit in number]
+    return all(
+        sum(weight * digit for weight, digit in zip(weights, digits, strict=False)) % 11 == 0 for weights in _WEIGHTS
+    )
 
 
 def mask(text: str) -> str:

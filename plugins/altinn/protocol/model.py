@@ -144,6 +144,7 @@ class Instance:
     :param confirmed_by: organisations that have fetched what they need.
     :param substatus: the service owner's label; `substatus_text` is its description.
     :param feedback_provided: what the app's own `feedback/status` answered; None when it was not asked.
+    :param is_signed: whether its events tell of a signature; None when they were not asked, or do not tell.
     """
 
     id: InstanceId
@@ -162,6 +163,7 @@ class Instance:
     app_url: str = field(default="", compare=False)
     substatus_text: str = ""
     feedback_provided: bool | None = None
+    is_signed: bool | None = None
 
     @classmethod
     def from_json(cls, value: object) -> Instance:

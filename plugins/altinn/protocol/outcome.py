@@ -191,12 +191,14 @@ class Awaited:
     :param feedback_types: data types that end the wait before the process has ended, once all are there and the app's
         own `feedback/status` says that the feedback is provided; none where the app has no such path.
     :param rejected_labels: sub-status labels that end the wait at once: whoever is rejected may get no receipt.
+    :param signed: the verdict hangs on a person's signature, which the end of the process alone does not prove.
     """
 
     receipt_types: tuple[str, ...] = ()
     confirmed: bool = False
     feedback_types: tuple[str, ...] = ()
     rejected_labels: frozenset[str] = frozenset()
+    signed: bool = False
 
     def hangs_on_feedback(self, instance: Instance) -> bool:
         """Say whether only the app's `feedback/status` can tell if the wait is over: all is there, the end is not."""

@@ -10,6 +10,7 @@ from typing import Any
 from altinn.exceptions import AltinnInputError
 from altinn.protocol.model import Instance, InstanceEvent, Process
 from altinn.protocol.outcome import Awaited
+from altinn.protocol.signature import SIGNED
 
 ANSWER, ENDED, REACHED, LEFT = "answer", "ended", "reached", "left"
 KINDS = (ANSWER, ENDED, REACHED, LEFT)
@@ -127,9 +128,7 @@ class WaitFor:
             return Progress(WAITING, text, warn=True)
         if process.is_ended and not any(event.event_type == _ENDED for event in events):
             return Progress(WAITING, "the process has ended, and how is not among the instance's events yet")
-        return self._on_path(
-            process, [event for event in events if event.event_type in (_STARTED, _ABANDONED, _SIGNED)]
-        )
+        return self._on_path(process, [event for event in events if event.event_type in (_STARTED, _ABANDONED, SIGNED)])
 
     def _is_here(self, process: Process) -> bool:
         return bool(self.task) and self.task in (process.task_id, process.task_type)
@@ -160,7 +159,7 @@ class WaitFor:
                 order.setdefault(path[number].task_id, number)
         refused = any(event.event_type == _ABANDONED and self._matches(event) for event in path[last:])
         if not refused and (process.is_ended or process.task_id not in order):
-            is_signed = any(event.event_type == _SIGNED for event in path[last:])
+            is_signed = any(event.event_type == SIGNED for event in path[last:])
             if self.kind == LEFT and path[last].task_type == "signing" and not is_signed:
                 # A push that names no action leaves a signing task as well.
                 return Progress(
@@ -180,7 +179,6 @@ class WaitFor:
 
 
 _STARTED, _ABANDONED, _ENDED = "process_StartTask", "process_AbandonTask", "process_EndEvent"
-_SIGNED = "Signed"
 
 
 def _is_deleted(instance: Instance) -> bool:

@@ -39,18 +39,26 @@ def filing_html(found: Sequence[tuple[str, str, int, Any]]) -> str:
     receipts = [value for _, key, _, value in found if key in ("return_value", _VERIFIED) and _is_receipt(value)]
     verified = [value for _, key, _, value in found if key == _VERIFIED and _is_receipt(value)]
     plans = [value for _, key, _, value in found if key == _DRY_RUN and isinstance(value, Mapping)]
-    links = dict.fromkeys(str(value) for _, key, _, value in found if key == _URL)
+    filed = {str(receipt.get("instance_url") or "") for receipt in receipts}
+    links = dict.fromkeys(str(value) for _, key, _, value in found if key == _URL and str(value) not in filed)
     parts = ["<h1>Filing</h1>"]
     parts += [f"<p><b>Dry run</b>, nothing was written: {escaped(plan.get('would', ''))}</p>" for plan in plans]
     if verified:
         parts.append("<p>This run only verified: it filed nothing, and found what is filed.</p>")
-    parts += [_receipt(receipt) for receipt in receipts[:_MOST]]
-    if links and not receipts:
+    if links:
         parts.append("<p>Not accepted yet. Instances:</p>")
         parts.append(f"<ul>{''.join(f'<li>{_link(url)}</li>' for url in list(links)[:_MOST])}</ul>")
+        parts.append(_left_out(len(links)))
+    parts += [_receipt(receipt) for receipt in receipts[:_MOST]]
+    parts.append(_left_out(len(receipts)))
+    parts = [part for part in parts if part]
     if len(parts) == 1:
         parts.append("<p class='quiet'>This run has filed nothing with Altinn.</p>")
     return document("Filing", "".join(parts))
+
+
+def _left_out(count: int) -> str:
+    return f"<p class='quiet'>… and {count - _MOST} more</p>" if count > _MOST else ""
 
 
 def _is_receipt(value: object) -> bool:

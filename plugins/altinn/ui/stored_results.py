@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
@@ -17,6 +18,9 @@ from sqlalchemy import select
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+
+_STILL_THERE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,22 @@ def dags_with(key: str, session: Session) -> list[str]:
 
 
 def latest(key: str, dag_ids: Iterable[str], session: Session) -> Iterator[Stored]:
-    """Return the values under a key of each DAG's and task's newest run: several where the task is mapped."""
-    newest: dict[tuple[str, str], str] = {}
-    columns = (XComModel.dag_id, XComModel.task_id, XComModel.run_id, XComModel.timestamp)
-    query = select(*columns, XComModel.map_index).where(XComModel.key == key, XComModel.dag_id.in_(list(dag_ids)))
+    """Return the newest value under a key of each DAG and task, and of a mapped task the newest of each instance.
+
+    An instance that fails keeps what it left before, as a task that is not mapped does. What is a week older than the
+    task's newest value is left out: the task has fewer instances by now.
+    """
+    columns = (XComModel.dag_id, XComModel.task_id, XComModel.map_index, XComModel.run_id, XComModel.timestamp)
+    query = select(*columns).where(XComModel.key == key, XComModel.dag_id.in_(list(dag_ids)))
+    newest: dict[tuple[str, str, int], Any] = {}
+    of_task: dict[tuple[str, str], datetime] = {}
     for row in session.execute(query.order_by(XComModel.timestamp.desc())):
-        if newest.setdefault((row.dag_id, row.task_id), row.run_id) == row.run_id:
-            where = {"dag_id": row.dag_id, "run_id": row.run_id, "task_id": row.task_id, "map_index": row.map_index}
-            yield from _values(key, where, session)
+        last = of_task.setdefault((row.dag_id, row.task_id), row.timestamp)
+        if last - row.timestamp <= _STILL_THERE:
+            newest.setdefault((row.dag_id, row.task_id, row.map_index), row)
+    for (dag_id, task_id, map_index), row in sorted(newest.items(), key=lambda item: item[0]):
+        where = {"dag_id": dag_id, "run_id": row.run_id, "task_id": task_id, "map_index": map_index}
+        yield from _values(key, where, session)
 
 
 def of_run(dag_id: str, run_id: str, session: Session) -> list[tuple[str, str, int, Any]]:

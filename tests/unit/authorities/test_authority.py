@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -78,7 +79,8 @@ def test_accounts_are_signed_by_a_person_only() -> None:
         ("data", "confirm", "machine"),
         ("signing", "sign", "person"),
     ]
-    assert ACCOUNTS.verdict(ENDED, {}).state == "accepted"
+    for is_signed, state in ((True, "accepted"), (False, "unknown"), (None, "unknown")):
+        assert ACCOUNTS.verdict(replace(ENDED, is_signed=is_signed), {}).state == state
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,9 @@ def test_feedback_is_read_with_its_codes() -> None:
     assert read_feedback(feedback("validertMedFeil", DEVIATION)) == ("validertMedFeil", ("manglerVerdi: /a/b",))
     with pytest.raises(AltinnDocumentError):
         read_feedback(b"<tilbakemelding/>")
+    for other in ("html", "skattemeldingOgNaeringsspesifikasjonRequest"):
+        with pytest.raises(AltinnDocumentError, match="its root element is"):
+            read_feedback(f"<{other}><resultatAvValidering>validertOK</resultatAvValidering></{other}>".encode())
 
 
 def test_the_feedback_s_words_show_no_person_number() -> None:
