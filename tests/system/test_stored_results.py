@@ -26,7 +26,7 @@ def session() -> Iterator[Session]:
     assert airflow.models.dag_version
     engine = create_engine("sqlite://")
     for model in (DagRun, XComModel):
-        model.__table__.create(engine)  # type: ignore[attr-defined]
+        model.__table__.create(engine)
     with Session(engine) as opened:
         yield opened
 

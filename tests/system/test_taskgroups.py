@@ -70,7 +70,7 @@ def test_one_of_many_filings_shows_and_knows_itself_alone(run_task: RunTask, sup
         assert verdict is not None
         instance = task_instance(verdict, 1, None, "manual", index, {})
         instance.task.render_template_fields(instance.get_template_context())
-        assert instance.task.already_filed is known
+        assert getattr(instance.task, "already_filed", None) is known
 
 
 def test_a_person_approves_before_the_first_push_and_the_verdict_comes_last() -> None:
