@@ -20,6 +20,7 @@ see tasks at a time (`airflow pools set altinn_skd 4 "Skatteetaten"`).
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from collections import Counter
@@ -68,7 +69,7 @@ def rows_of(source: str) -> list[dict[str, Any]]:
             raise AltinnInputError(
                 f"{source} is not UTF-8 (line {line}): save it anew, in Excel as 'CSV UTF-8'"
             ) from exc
-        lines = [line for line in text.splitlines(keepends=True) if line.strip(" ,;\t\r\n")]
+        lines = [line for line in io.StringIO(text) if line.strip(" ,;\t\r\n")]
         if lines and lines[0].startswith("sep="):  # Excel's own first line.
             del lines[0]
         head = lines[0] if lines else ""

@@ -41,6 +41,7 @@ from altinn.operators import (
     AltinnUploadDataOperator,
     AltinnValidateOperator,
 )
+from altinn.operators.collect_receipt import LATE_RECEIPTS
 from altinn.runs import is_true
 from altinn.runs.trigger_form import filing_params
 from altinn.sensors import AltinnFeedbackSensor, AltinnLoginSensor
@@ -266,7 +267,7 @@ with DAG(
         documents=uploaded,
         validation=validate.output,
         period=run["period"],
-        patience=3600.0,
+        patience=LATE_RECEIPTS,
         already_filed="{{ ti.xcom_pull(task_ids='instantiate', key='altinn_delivered') }}",
         **written,
     )

@@ -53,11 +53,11 @@ def local_path(path: ObjectStoragePath | Path) -> Path | None:
 
 
 def refuse_person_number(path: str) -> None:
-    """Refuse a path or a file name that looks like holding a person's number, before anything of it is shown.
+    """Refuse a path or a file name that holds a person's number, before it goes into a log, an XCom or to Altinn.
 
-    Names reach logs, XComs and Altinn's pages, and a file that is called otherwise loses nothing.
+    A file that is called otherwise loses nothing. (Airflow itself shows what stands in a DAG's arguments.)
 
-    :raises AltinnInputError: there are eleven digits in it that begin with a birth date.
+    :raises AltinnInputError: eleven digits in it begin with a birth date and end with the right control digits.
     """
     if may_hold_person_number(path):
         raise AltinnInputError(

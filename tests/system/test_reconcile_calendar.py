@@ -252,7 +252,7 @@ def test_a_term_is_filed_by_its_months(run_task: RunTask, connection: str, filer
         return dict(first)
 
     filer.file_elsewhere("2026")  # A year's report may be another one that is owed beside the terms.
-    filed = filer.file("2026-M07")
+    filer.file("2026-M07")
     found = row()
     assert (found["state"], found["instance_id"]) == ("missing", "")
     assert "of it, 2026-M07 is there" in found["reason"]
@@ -270,10 +270,31 @@ def test_a_term_is_filed_by_its_months(run_task: RunTask, connection: str, filer
     found = row()
     assert found["state"] == "differing"
     assert "also as 2026-M07, 2026-M08" in found["reason"]
-    assert filed
 
 
-def test_what_was_rejected_is_filed_in_parts(run_task: RunTask, connection: str, filer: Filer, authority: str) -> None:
+def test_terms_do_not_stand_for_a_year_s_return(
+    run_task: RunTask, connection: str, filer: Filer, authority: str
+) -> None:
+    for number in range(1, 7):
+        filer.file(f"2025-T{number}")
+    wanted: dict[str, Any] = {"authority": authority, "report": "vat_primary", "periods": ["2025"]}
+    assert states(run_task(reconcile(connection, **wanted))) == {"2025": "missing"}
+
+
+def test_months_that_do_not_stand_are_no_second_filing(
+    run_task: RunTask, connection: str, filer: Filer, authority: str
+) -> None:
+    filer.file("2026-T4")
+    for month in ("2026-M07", "2026-M08"):
+        filer.file(month, data_values={"verdict": "no"})
+    row = run_task(reconcile(connection, authority=authority)).xcoms["altinn_filing_calendar"]["rows"][0]
+    assert row["state"] == "accepted"
+    assert "as 2026-M07, 2026-M08: no" in row["reason"]
+
+
+def test_what_was_rejected_is_filed_by_its_months(
+    run_task: RunTask, connection: str, filer: Filer, authority: str
+) -> None:
     filer.file("2026-T4", data_values={"verdict": "no"})
     for month in ("2026-M07", "2026-M08"):
         filer.file(month)
@@ -459,10 +480,10 @@ def system_user(connect: Connect) -> Iterator[str]:
         yield connect(running.base_url, conn_id="vendor", login="vendor", **login)
 
 
-def file_as(run_task: RunTask, conn_id: str, form: str) -> None:
-    """File 2026-T4 of the demonstration app with the operators."""
+def file_as(run_task: RunTask, conn_id: str, form: str, period: str = "2026-T4") -> None:
+    """File a period of the demonstration app with the operators."""
     common: dict[str, Any] = {"app": "ttd/basic", "altinn_conn_id": conn_id}
-    made = run_task(AltinnInstantiateOperator(task_id="instantiate", period="2026-T4", **common))
+    made = run_task(AltinnInstantiateOperator(task_id="instantiate", period=period, **common))
     on_it: dict[str, Any] = {**common, "instance_id": made.result}
     sent = run_task(AltinnUploadDataOperator(task_id="upload", data_type="model", path=form, **on_it))
     for task in ("data", "confirmation"):
@@ -516,6 +537,32 @@ def test_a_company_that_reports_by_other_periods_has_not_filed_elsewhere(
     assert states(outcome) == {"2026-T4": "missing"}
     row = outcome.xcoms["altinn_filing_calendar"]["rows"][0]
     assert f"the authority lists {listed} as not delivered" in row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("length", "terms", "state"),
+    [
+        ("maaned", (), "accepted"),
+        ("maaned", ("september",), "accepted"),
+        ("maaned", ("august",), "differing"),
+    ],
+)
+def test_the_list_is_held_against_the_months_of_a_term(
+    run_task: RunTask,
+    system_user: str,
+    form: str,
+    status_service: str,
+    monkeypatch: pytest.MonkeyPatch,
+    length: str,
+    terms: tuple[str, ...],
+    state: str,
+) -> None:
+    for month in ("2026-M07", "2026-M08"):
+        file_as(run_task, system_user, form, month)
+    monkeypatch.setattr(StatusService, "length", length)
+    monkeypatch.setattr(StatusService, "terms", terms)
+    wanted = {"companies": [BORETTSLAG], "periods": ["2026-T4"], "undelivered_url": status_service}
+    assert states(run_task(reconcile(system_user, **wanted))) == {"2026-T4": state}
 
 
 @pytest.mark.parametrize(("length", "term", "listed"), [("maaned", "januar", "2026-M01"), ("uke", "uke 2", "2026-W02")])

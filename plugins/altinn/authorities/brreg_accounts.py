@@ -14,7 +14,7 @@ from altinn.authorities.authority import PERSON, Authority, Step
 from altinn.authorities.xml_fields import local_name
 from altinn.exceptions import AltinnError
 from altinn.protocol.model import Instance
-from altinn.protocol.outcome import ACCEPTED, UNKNOWN, AcceptanceRule, Awaited, Outcome
+from altinn.protocol.outcome import ACCEPTED, UNKNOWN, WAITING_FOR_AUTHORITY, AcceptanceRule, Awaited, Outcome
 from altinn.protocol.xml_prescan import parse_xml
 
 MAIN_FORM, SUB_FORM = "Hovedskjema", "Underskjema"
@@ -56,7 +56,7 @@ class BrregAccounts(Authority):
         if found.state != ACCEPTED or instance.is_signed:
             return found
         if instance.is_signed is None:
-            return Outcome(UNKNOWN, "the process has ended, and its events do not tell (yet) whether it was signed")
+            return Outcome(WAITING_FOR_AUTHORITY, "the process has ended, and its events do not tell yet who signed")
         return Outcome(UNKNOWN, "the process has ended without a signature")
 
     def period_of(self, content: bytes) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -10,7 +10,6 @@ from altinn.authorities.authority import Authority
 from altinn.exceptions import (
     AltinnError,
     AltinnForbiddenError,
-    AltinnInputError,
     AltinnNotFoundError,
     AltinnUnknownOutcomeError,
 )
@@ -26,7 +25,7 @@ from altinn.filing_calendar.calendar_rows import (
     WAITING_FOR_SIGNATURE,
     CalendarRow,
 )
-from altinn.periods import Period, inside, parse_period, parts_of
+from altinn.periods import Period, months_of_term, parse_period
 from altinn.protocol import outcome
 from altinn.protocol.app_api import App
 from altinn.protocol.feedback import with_feedback
@@ -63,7 +62,7 @@ _WORST_FIRST = (
     DIFFERING, REJECTED, UNKNOWN, MISSING, NOT_DUE, WAITING_FOR_SIGNATURE, FILED, FILED_ELSEWHERE, ACCEPTED,
 )  # fmt: skip
 
-_MAY_BE_IN_PARTS = (ACCEPTED, FILED, FILED_ELSEWHERE, MISSING, NOT_DUE, REJECTED)
+_STANDING = (ACCEPTED, FILED, FILED_ELSEWHERE)
 
 PeriodReader = Callable[[Instance], "Flow[str | None]"]
 _ByPeriod = dict[str, list[Instance]]
@@ -119,7 +118,7 @@ class CompanyCalendar:
         found = []
         for period in periods:
             row = yield from self._row(period, ours.get(period.name, []), others.get(period.name, []))
-            row = yield from self._with_parts(row, period, ours, others)
+            row = yield from self._with_months(row, period, ours, others)
             unread = [i for i in (*ours.get("", ()), *others.get("", ())) if not is_own(i)]
             found.append(row if row.instance_id else self._unread(row, unread))
         return found
@@ -166,32 +165,37 @@ class CompanyCalendar:
         ids = ", ".join(str(i.id) for i in (*delivered, *standing))
         return self._about(period, DIFFERING, f"filed more than once: {ids}", delivered[-1])
 
-    def _with_parts(self, row: CalendarRow, period: Period, ours: _ByPeriod, others: _ByPeriod) -> Flow[CalendarRow]:
-        """Look for a period that was filed in parts, as a term by its months."""
-        if correction_of(self.kind) or row.state not in _MAY_BE_IN_PARTS:
+    def _with_months(self, row: CalendarRow, period: Period, ours: _ByPeriod, others: _ByPeriod) -> Flow[CalendarRow]:
+        """Look for a term that was filed by its months, as a company may that reports monthly.
+
+        Nothing else stands for another period: a company may owe a year's return of another kind beside its terms.
+        """
+        parts = [
+            part
+            for part in months_of_term(period)
+            if any(map(_is_handed_in, (*ours.get(part.name, ()), *others.get(part.name, ()))))
+        ]
+        if correction_of(self.kind) or not parts:
             return row
-        named = {name for found in (ours, others) for name, them in found.items() if any(map(_is_handed_in, them))}
-        shorter = inside(period, _parsed(named))
-        parts = parts_of(period, shorter)
-        if not shorter:
-            return row
-        if not parts:
-            told = f"{row.reason}; of it, {_names(shorter)} is there"
-            return replace(row, reason=told) if row.state in (MISSING, NOT_DUE) else row
-        if row.state in (ACCEPTED, FILED, FILED_ELSEWHERE):
-            return replace(row, state=DIFFERING, reason=f"filed more than once: also as {_names(parts)}")
-        # The authority's list and the deadline are about the whole period.
+        names = ", ".join(part.name for part in parts)
+        is_open = not row.instance_id or row.state in (MISSING, NOT_DUE, REJECTED)
+        if len(parts) < len(months_of_term(period)):
+            return replace(row, reason=f"{row.reason}; of it, {names} is there") if is_open else row
+        # The authority's list and the deadline are about the whole term.
         reader = replace(self, due_date=lambda _: self.due_date(period), undelivered=None)
         rows = []
         for part in parts:
             found = yield from reader._row(part, ours.get(part.name, []), others.get(part.name, []))
             rows.append(found)
         worst = min(rows, key=lambda one: _WORST_FIRST.index(one.state))
-        worst = replace(worst, period=period.name, reason=f"filed as {_names(parts)}: {worst.reason}")
+        if not is_open:
+            if row.state in _STANDING and worst.state in _STANDING:
+                return replace(row, state=DIFFERING, reason=f"filed more than once: also as {names}")
+            return replace(row, reason=f"{row.reason}; as {names}: {worst.reason}")
         listed = self._listed(period)
-        if listed and worst.state in (ACCEPTED, FILED, FILED_ELSEWHERE):
-            return replace(worst, state=DIFFERING, reason=f"the authority lists {listed} as not delivered")
-        return worst
+        if listed and worst.state in _STANDING:
+            worst = replace(worst, state=DIFFERING, reason=f"the authority lists {listed} as not delivered")
+        return replace(worst, period=period.name, reason=f"filed as {names}: {worst.reason}")
 
     def _parted(self, others: Sequence[Instance]) -> Flow[tuple[list[Instance], list[Instance]]]:
         """Part what others have filed into what the authority has rejected, and the rest."""
@@ -239,7 +243,10 @@ class CompanyCalendar:
         documents = VerdictDocuments(instance.id)
         awaited = self.authority.awaited()
         instance = yield from with_feedback(self.session, self.app, instance, awaited)
-        instance = yield from with_signature(self.session, self.storage, instance, awaited)
+        try:
+            instance = yield from with_signature(self.session, self.storage, instance, awaited)
+        except (AltinnForbiddenError, AltinnNotFoundError) as exc:
+            return Outcome(outcome.UNKNOWN, str(exc).splitlines()[0])
         for data_type in awaited.receipt_types:
             for element in instance.of_type(data_type):
                 try:
@@ -332,23 +339,6 @@ def _waiting_for_person(drafts: Sequence[Instance]) -> tuple[Instance | None, st
 def _is_handed_in(instance: Instance) -> bool:
     """Say whether an instance is with the authority, or has only to be confirmed or signed by a person."""
     return is_delivered(instance) or outcome.standing(instance).state == outcome.WAITING_FOR_PERSON
-
-
-def _names(periods: Sequence[Period]) -> str:
-    return ", ".join(period.name for period in periods)
-
-
-def _parsed(names: Collection[str]) -> list[Period]:
-    """Return the periods of these names, without what names none."""
-    found = []
-    for name in names:
-        try:
-            period = parse_period(name)
-        except AltinnInputError:
-            continue
-        if period.name == name:
-            found.append(period)
-    return found
 
 
 def is_own(instance: Instance) -> bool:

@@ -89,8 +89,8 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
     :param already_filed: whether the instance had been delivered before this run: the instantiate task's XCom
         `altinn_delivered`.
     :param show_person_numbers: keep person numbers in the bundle's JSON files instead of masking them.
-    :param patience: seconds to wait, without a worker slot, while the authority has answered but not added all that its
-        verdict needs. Put a sensor before this task for the answer itself.
+    :param patience: seconds to wait, without a worker slot, while what the verdict needs is not all there. Put a sensor
+        before this task for the answer itself; a run that only verifies waits for nothing.
     :param dry_run: skip this task, because nothing was filed.
     :param on_backfill: "verify_only" ends this task of a backfill's run as skipped, with its outcome named.
     :param accepted_asset: the asset whose event is fired; None for no event.
@@ -166,7 +166,8 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         folder = storage_path(self.folder) / instance_id.guid
         bundle = ReceiptBundle(self.hook, self.app, folder, self.show_person_numbers, self.report)
         try:
-            kept, outcome, contents = self._kept(bundle, authority, instance, waited)
+            patience = 0.0 if rules.verify_only else self.patience
+            kept, outcome, contents = self._kept(bundle, authority, instance, patience - waited)
         finally:
             bundle.clean_up()
         files = receipts_in(kept, folder)
@@ -183,7 +184,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         return receipt
 
     def _kept(
-        self, bundle: ReceiptBundle, authority: Authority, instance: Instance, waited: float
+        self, bundle: ReceiptBundle, authority: Authority, instance: Instance, left: float
     ) -> tuple[Bundle, Outcome, VerdictDocuments]:
         """Return the bundle of the instance as it is now, its verdict, and what that was read from."""
         before = whole_bundle(bundle.folder)
@@ -193,8 +194,8 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             contents.add(str(file["data_type"]), str(file["file_name"]), _content(file))
         outcome = authority.verdict(instance, contents)
         self.report(f"{instance.id}: {outcome.state}: {outcome.masked().reason}")
-        if outcome.state == WAITING_FOR_AUTHORITY and waited < self.patience:
-            self._wait(waited)
+        if outcome.state == WAITING_FOR_AUTHORITY and left > 0:
+            self._wait(left)
         if outcome.state not in (ACCEPTED, REJECTED):
             outcome.require_accepted(instance.id)
         if before is not None and not bundle.is_outdated(before, outcome, files, self.documents):
@@ -209,13 +210,13 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         )
         return written, outcome, contents
 
-    def _wait(self, waited: float) -> None:
-        pause = min(_BETWEEN_LOOKS, self.patience - waited)
+    def _wait(self, left: float) -> None:
+        pause = min(_BETWEEN_LOOKS, left)
         self.report(f"looking again in {pause:.0f} s")
         self.defer(
             trigger=AltinnPauseTrigger(until=time.time() + pause),
             method_name="go_on",
-            kwargs={"waited": waited + pause},
+            kwargs={"waited": self.patience - left + pause},
         )
 
     def _read(self, authority: Authority, instance_id: InstanceId) -> Instance:

@@ -6,7 +6,6 @@ Pure: no clock and no network.
 from __future__ import annotations
 
 from altinn.periods.due_dates import add_months, vat_due_date
-from altinn.periods.parts import inside, parts_of
 from altinn.periods.reports import REPORTS, ReportCalendar, accounts_report, report_calendar
 from altinn.periods.spans import (
     KINDS,
@@ -16,6 +15,7 @@ from altinn.periods.spans import (
     following,
     half_month,
     months,
+    months_of_term,
     parse_period,
     preceding,
     week,
@@ -33,11 +33,10 @@ __all__ = [
     "financial_year",
     "following",
     "half_month",
-    "inside",
     "months",
+    "months_of_term",
     "next_working_day",
     "parse_period",
-    "parts_of",
     "preceding",
     "previous_working_day",
     "report_calendar",

@@ -83,6 +83,11 @@ def months(year: int, kind: str, number: int) -> Period:
     return Period(name, kind, year, number, date(year, last - length + 1, 1), end)
 
 
+def months_of_term(period: Period) -> list[Period]:
+    """Return the two months of a VAT term; empty for any other period."""
+    return [months(period.year, "month", 2 * period.number - back) for back in (1, 0)] if period.kind == "term" else []
+
+
 def half_month(year: int, month: int, part: int) -> Period:
     """Return the days up to the 15th of a month (part 1), or those after (part 2).
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from altinn.exceptions import AltinnForbiddenError, AltinnNotFoundError
 from altinn.protocol.model import Instance, InstanceEvent
 from altinn.protocol.outcome import Awaited
 from altinn.protocol.session import Session
@@ -20,13 +19,12 @@ def with_signature(session: Session, storage: Storage, instance: Instance, await
     """Read whether it was signed where the verdict hangs on it, and return the instance with the answer.
 
     A push that names no action leaves a signing task as well, and ends the process like a signature does.
+
+    :raises AltinnForbiddenError: this login may not read the instance's events.
     """
     if not (awaited.signed and instance.process.is_ended):
         return instance
-    try:
-        events = yield from session.perform(storage.events(instance.id))
-    except (AltinnForbiddenError, AltinnNotFoundError):
-        return instance
+    events = yield from session.perform(storage.events(instance.id))
     return dataclasses.replace(instance, is_signed=was_signed(events))
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from altinn.exceptions import AltinnFilingError, AltinnInputError
 from altinn.periods import ReportCalendar
@@ -15,7 +14,6 @@ from altinn.runs.run_period import BACKFILL, SCHEDULED, period_schedule, run_typ
 FILE_MISSING, VERIFY_ONLY = "file_missing", "verify_only"
 BACKFILL_LIMIT = 12
 """Periods that one backfill may file: two years of terms. A mistyped year is more."""
-_OSLO = ZoneInfo("Europe/Oslo")
 _DONE = {"success", "skipped", "removed"}
 _FIRST_YEAR = 2000
 
@@ -43,7 +41,7 @@ class RunRules:
         :param dry_run: true or false, or as a template renders them.
         :param on_backfill: "file_missing" or "verify_only"; other runs than a backfill's do not look at it.
         :raises AltinnInputError: a rule is not known; or a run that only looks would take the place of a filing on
-            schedule; or the schedule files late what nobody has asked for.
+            schedule.
         """
         if on_backfill not in (FILE_MISSING, VERIFY_ONLY):
             raise AltinnInputError(f"on_backfill must be {FILE_MISSING!r} or {VERIFY_ONLY!r}, not {on_backfill!r}")
@@ -52,8 +50,6 @@ class RunRules:
         rules = cls(is_dry, in_backfill and on_backfill == VERIFY_ONLY)
         if rules.looks_only:
             _refuse_to_stand_in(context)
-        else:
-            _refuse_unasked(context)
         return rules
 
 
@@ -75,35 +71,6 @@ def _refuse_to_stand_in(context: Mapping[str, Any], now: datetime | None = None)
             f"this run only looks, and stands where the schedule's own run for {period.name} belongs, which is to file "
             f"it on {schedule.run_after(period).date().isoformat()}: Airflow would not make that one any more. Delete "
             "this run; a dry run by hand with params.period does no harm"
-        )
-
-
-def _refuse_unasked(context: Mapping[str, Any]) -> None:
-    """Stop the schedule's run for a period that is overdue where only a backfill has led it there.
-
-    Airflow tells a timetable of a backfill's last run as if the schedule had made it, also of a dry one, and the
-    schedule goes on with the period after it. Where that one's deadline had passed when the run began, nobody has
-    asked for it. Whoever clears the run asks, and so does a DAG with `catchup=True`.
-
-    :raises AltinnInputError: this is such a run.
-    """
-    schedule, run = period_schedule(context), context.get("dag_run")
-    interval_start = getattr(run, "data_interval_start", None)
-    if not getattr(schedule, "automatic", False) or run_type_of(context) != SCHEDULED or interval_start is None:
-        return
-    period = schedule.report.beginning_at(interval_start)
-    began = getattr(run, "start_date", None)
-    asked = getattr(run, "clear_number", None) or getattr(context.get("dag"), "catchup", False)
-    if period is None or began is None or asked:
-        return
-    due = schedule.report.due_date(period)
-    if began.astimezone(_OSLO).date() <= due:
-        return
-    before = context["ti"].get_previous_dagrun()
-    if before is not None and before.run_type == BACKFILL:
-        raise AltinnInputError(
-            f"{period.name} was due on {due.isoformat()}, and the schedule has come to it only because a backfill "
-            "ended right before it: nothing is filed late unasked. Clear this run to file it all the same, or delete it"
         )
 
 

@@ -8,19 +8,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.models.dag import DagModel
+from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from sqlalchemy import select
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
-
-
-_STILL_THERE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +54,27 @@ def dags_with(key: str, session: Session) -> list[str]:
 def latest(key: str, dag_ids: Iterable[str], session: Session) -> Iterator[Stored]:
     """Return the newest value under a key of each DAG and task, and of a mapped task the newest of each instance.
 
-    An instance that fails keeps what it left before, as a task that is not mapped does. What is a week older than the
-    task's newest value is left out: the task has fewer instances by now.
+    An instance that fails, or is not done yet, keeps what it left before, as a task that is not mapped does. Those that
+    the newest run does not have are left out: the task has been mapped over less since.
     """
-    columns = (XComModel.dag_id, XComModel.task_id, XComModel.map_index, XComModel.run_id, XComModel.timestamp)
+    columns = (XComModel.dag_id, XComModel.task_id, XComModel.map_index, XComModel.run_id)
     query = select(*columns).where(XComModel.key == key, XComModel.dag_id.in_(list(dag_ids)))
-    newest: dict[tuple[str, str, int], Any] = {}
-    of_task: dict[tuple[str, str], datetime] = {}
-    for row in session.execute(query.order_by(XComModel.timestamp.desc())):
-        last = of_task.setdefault((row.dag_id, row.task_id), row.timestamp)
-        if last - row.timestamp <= _STILL_THERE:
-            newest.setdefault((row.dag_id, row.task_id, row.map_index), row)
-    for (dag_id, task_id, map_index), row in sorted(newest.items(), key=lambda item: item[0]):
-        where = {"dag_id": dag_id, "run_id": row.run_id, "task_id": task_id, "map_index": map_index}
-        yield from _values(key, where, session)
+    newest: dict[tuple[str, str, int], str] = {}
+    indexes: dict[tuple[str, str], set[int]] = {}
+    for dag_id, task_id, map_index, run_id in session.execute(query.order_by(XComModel.timestamp.desc())):
+        if (dag_id, task_id) not in indexes:
+            indexes[dag_id, task_id] = _map_indexes(dag_id, task_id, run_id, session)
+        if map_index in indexes[dag_id, task_id]:
+            newest.setdefault((dag_id, task_id, map_index), run_id)
+    for (dag_id, task_id, map_index), run_id in sorted(newest.items()):
+        yield from _values(
+            key, {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}, session
+        )
+
+
+def _map_indexes(dag_id: str, task_id: str, run_id: str, session: Session) -> set[int]:
+    of_task = (TaskInstance.dag_id == dag_id, TaskInstance.task_id == task_id, TaskInstance.run_id == run_id)
+    return set(session.scalars(select(TaskInstance.map_index).where(*of_task)))
 
 
 def of_run(dag_id: str, run_id: str, session: Session) -> list[tuple[str, str, int, Any]]:

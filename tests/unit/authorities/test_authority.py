@@ -79,7 +79,7 @@ def test_accounts_are_signed_by_a_person_only() -> None:
         ("data", "confirm", "machine"),
         ("signing", "sign", "person"),
     ]
-    for is_signed, state in ((True, "accepted"), (False, "unknown"), (None, "unknown")):
+    for is_signed, state in ((True, "accepted"), (False, "unknown"), (None, "waiting_for_authority")):
         assert ACCOUNTS.verdict(replace(ENDED, is_signed=is_signed), {}).state == state
 
 

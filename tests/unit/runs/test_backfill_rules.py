@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -120,47 +120,6 @@ def test_a_verifying_backfill_takes_no_filing_s_place_either() -> None:
     with pytest.raises(AltinnInputError, match=r"only looks.*2098-T5 belongs"):
         RunRules.of(standing_in("backfill", AHEAD), on_backfill="verify_only")
     assert RunRules.of(standing_in("backfill", PAST), on_backfill="verify_only").verify_only
-
-
-def after(
-    before: str | None,
-    *,
-    began: datetime,
-    clear_number: int = 0,
-    run_type: str = "scheduled",
-    catchup: bool = False,
-) -> dict[str, Any]:
-    """Make a run for 2026-T4, which is due on 12 October, after another run."""
-    given = standing_in(run_type, datetime(2026, 7, 1, tzinfo=UTC))
-    given["dag_run"].start_date, given["dag_run"].clear_number = began, clear_number
-    previous = None if before is None else SimpleNamespace(run_type=before)
-    given["ti"] = SimpleNamespace(get_previous_dagrun=lambda: previous)
-    given["dag"].catchup = catchup
-    return given
-
-
-LATE, IN_TIME = datetime(2026, 11, 25, tzinfo=UTC), datetime(2026, 10, 12, 21, 59, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("began", [LATE, IN_TIME + timedelta(minutes=1)])
-def test_the_schedule_files_nothing_late_because_of_a_backfill(began: datetime) -> None:
-    with pytest.raises(AltinnInputError, match=r"2026-T4 was due on 2026-10-12.*Clear this run to file it"):
-        RunRules.of(after("backfill", began=began))
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        after("backfill", began=IN_TIME),
-        after("backfill", began=LATE, clear_number=1),  # somebody asks for it
-        after("backfill", began=LATE, run_type="backfill"),
-        after("backfill", began=LATE, catchup=True),
-        after("scheduled", began=LATE),  # the scheduler did not run in time
-        after(None, began=LATE),
-    ],
-)
-def test_what_was_asked_for_is_filed_late_as_well(given: dict[str, Any]) -> None:
-    assert not RunRules.of(given).looks_only
 
 
 @pytest.mark.parametrize(
