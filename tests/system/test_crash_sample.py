@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
+import queue
 import subprocess
 import sys
+from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.crash.__main__ import _pump, _summary, main
+from tests.crash.crash_cells import cells
+from tests.crash.crash_verdict import Verdict
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT = Path(__file__).parents[2]
 CELLS = [
@@ -43,3 +54,21 @@ def test_the_sample_files_once_each() -> None:
         f"{number} cells, {number - RED_FIRST} filed once, {RED_FIRST} clear errors, 0 doubled, 0 lost"
     ], ran.stdout + ran.stderr[-2000:]
     assert ran.returncode == 0
+
+
+def test_the_cells_of_a_worker_that_has_died_are_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    mine = list(islice(cells(), 3))
+    arrived: queue.Queue[Verdict | None] = queue.Queue()
+    _pump(io.StringIO('["filed once", "", true]\n'), mine, arrived)
+    found = [verdict for verdict in iter(arrived.get, None) if verdict is not None]
+    assert [(one.cell, one.outcome) for one in found] == [
+        (mine[0], "filed once"),
+        (mine[1], "lost"),
+        (mine[2], "lost"),
+    ]
+    assert _summary(found) == 1
+    assert capsys.readouterr().out.endswith("3 cells, 1 filed once, 0 clear errors, 0 doubled, 2 lost\n")
+
+
+def test_no_cell_shows_nothing() -> None:
+    assert main(["--match", "no such cell"]) == 2

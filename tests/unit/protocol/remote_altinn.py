@@ -87,6 +87,7 @@ class RemoteAltinn:
     ) -> None:
         self.tasks = tasks
         self.rights_by_task = rights_by_task
+        self.listed: tuple[str, ...] = ("write", "confirm", "sign")
         self.page_size = page_size
         self.keeps_stamps = keeps_stamps
         self.lag = lag
@@ -253,7 +254,7 @@ class RemoteAltinn:
         task: dict[str, Any] = {"flow": kept.flow, "elementId": task_id, "altinnTaskType": task_type, "name": "Steg"}
         if fresh:
             may = ACTIONS.values() if not self.rights_by_task else [ACTIONS[task_type]]
-            task["actions"] = {"read": True, **{a: a in may for a in ("write", "confirm", "sign")}}
+            task["actions"] = {"read": True, **{a: a in may for a in self.listed}}
         return {"started": kept.created, "currentTask": task, "ended": None, "endEvent": None}
 
     def _next(self, kept: Kept, body: dict[str, Any]) -> HttpResponse:

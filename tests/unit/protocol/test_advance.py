@@ -151,6 +151,14 @@ def test_a_denied_action_is_not_tried() -> None:
     assert pushes(stage.client) == []
 
 
+def test_an_action_that_the_app_does_not_list_is_tried() -> None:
+    """It lists read, write and what its process definition names; who may confirm is the server's to say."""
+    stage = Stage(task=1)
+    stage.remote.listed = ("write",)
+    assert stage.push("Task_2").process.is_ended
+    assert stage.pushed == [("Task_2", "confirm")]
+
+
 # -- the guard
 
 
