@@ -6,9 +6,8 @@ acceptances at once become fifty payments.
 
 It looks at the events of the last three months rather than at those alone that started it: a payment that failed, or
 that came while this DAG was paused, is ordered beside the next one. (Before you unpause it for the first time, see that
-nothing of these months has been paid in another way.) Airflow notes the time at which the
-first of several events came, and a run gets no event that is younger, so that the others of a burst would wait for the
-next acceptance.
+nothing of these months has been paid in another way.) Airflow notes the time at which the first of several events came,
+and a run gets no event that is younger, so that the others of a burst would wait for the next acceptance.
 
 The event may come twice (a worker that died right after its success), so each payment order is written **once for each
 filing**, named by the instance: a second event finds it there and does nothing. Replace `write_order` by a call of your

@@ -540,12 +540,7 @@ def test_a_company_that_reports_by_other_periods_has_not_filed_elsewhere(
 
 
 @pytest.mark.parametrize(
-    ("length", "terms", "state"),
-    [
-        ("maaned", (), "accepted"),
-        ("maaned", ("september",), "accepted"),
-        ("maaned", ("august",), "differing"),
-    ],
+    ("months", "state"), [((), "accepted"), (("september",), "accepted"), (("august",), "differing")]
 )
 def test_the_list_is_held_against_the_months_of_a_term(
     run_task: RunTask,
@@ -553,14 +548,13 @@ def test_the_list_is_held_against_the_months_of_a_term(
     form: str,
     status_service: str,
     monkeypatch: pytest.MonkeyPatch,
-    length: str,
-    terms: tuple[str, ...],
+    months: tuple[str, ...],
     state: str,
 ) -> None:
     for month in ("2026-M07", "2026-M08"):
         file_as(run_task, system_user, form, month)
-    monkeypatch.setattr(StatusService, "length", length)
-    monkeypatch.setattr(StatusService, "terms", terms)
+    monkeypatch.setattr(StatusService, "length", "maaned")
+    monkeypatch.setattr(StatusService, "terms", months)
     wanted = {"companies": [BORETTSLAG], "periods": ["2026-T4"], "undelivered_url": status_service}
     assert states(run_task(reconcile(system_user, **wanted))) == {"2026-T4": state}
 

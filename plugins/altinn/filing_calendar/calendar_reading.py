@@ -170,16 +170,15 @@ class CompanyCalendar:
 
         Nothing else stands for another period: a company may owe a year's return of another kind beside its terms.
         """
+        months = months_of_term(period)
         parts = [
-            part
-            for part in months_of_term(period)
-            if any(map(_is_handed_in, (*ours.get(part.name, ()), *others.get(part.name, ()))))
+            part for part in months if any(map(_is_handed_in, (*ours.get(part.name, ()), *others.get(part.name, ()))))
         ]
         if correction_of(self.kind) or not parts:
             return row
         names = ", ".join(part.name for part in parts)
         is_open = not row.instance_id or row.state in (MISSING, NOT_DUE, REJECTED)
-        if len(parts) < len(months_of_term(period)):
+        if len(parts) < len(months):
             return replace(row, reason=f"{row.reason}; of it, {names} is there") if is_open else row
         # The authority's list and the deadline are about the whole term.
         reader = replace(self, due_date=lambda _: self.due_date(period), undelivered=None)
@@ -245,17 +244,13 @@ class CompanyCalendar:
         instance = yield from with_feedback(self.session, self.app, instance, awaited)
         try:
             instance = yield from with_signature(self.session, self.storage, instance, awaited)
+            for data_type in awaited.receipt_types:
+                for element in instance.of_type(data_type):
+                    answer = yield from self.session.perform(self.app.read_data(instance.id, element.id))
+                    documents.add(data_type, element.id, answer.body)
+            return self.authority.verdict(instance, documents)
         except (AltinnForbiddenError, AltinnNotFoundError) as exc:
             return Outcome(outcome.UNKNOWN, str(exc).splitlines()[0])
-        for data_type in awaited.receipt_types:
-            for element in instance.of_type(data_type):
-                try:
-                    answer = yield from self.session.perform(self.app.read_data(instance.id, element.id))
-                except (AltinnForbiddenError, AltinnNotFoundError) as exc:
-                    return Outcome(outcome.UNKNOWN, str(exc).splitlines()[0])
-                documents.add(data_type, element.id, answer.body)
-        try:
-            return self.authority.verdict(instance, documents)
         except AltinnUnknownOutcomeError as exc:
             return Outcome(outcome.UNKNOWN, str(exc))
 
