@@ -7,6 +7,7 @@ import uuid
 from dataclasses import dataclass
 
 from altinn.exceptions import AltinnInputError
+from altinn.protocol.check_digits import fits_modulus_11
 from altinn.protocol.masking import mask
 
 _APP_ID = re.compile(r"[a-z][a-z0-9]{1,9}/[a-z][a-z0-9-]{1,60}")
@@ -99,8 +100,7 @@ def check_organisation_number(number: str, *, strict: bool) -> str | None:
 
 def _check_digit_fits(number: str) -> bool:
     """Modulus 11 as Brønnøysundregistrene describes it for organisation numbers."""
-    remainder = sum(int(digit) * weight for digit, weight in zip(number, _WEIGHTS, strict=False)) % 11
-    return int(number[8]) == (11 - remainder) % 11 and remainder != 1
+    return fits_modulus_11(number, _WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from altinn.protocol.check_digits import fits_modulus_11
+
 _TOKEN = re.compile(r"eyJ[\w-]*(?:\.[\w-]*){1,4}")
 _DAY = "(?:0[1-9]|[12][0-9]|3[01]|4[1-9]|[56][0-9]|7[01])"
 _MONTH = "0[1-9]|1[0-2]|4[1-9]|5[0-2]|6[5-9]|7[0-6]|8[1-9]|9[0-2]"
@@ -19,7 +21,7 @@ _DIGITS = re.compile(
 )
 
 
-_WEIGHTS = ((3, 7, 6, 1, 8, 9, 4, 5, 2, 1), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1))
+_WEIGHTS = ((3, 7, 6, 1, 8, 9, 4, 5, 2), (5, 4, 3, 2, 7, 6, 5, 4, 3, 2))
 _BIRTH_DATE = re.compile(f"{_DAY}[ \u00a0.]?(?:{_MONTH})")
 
 
@@ -33,10 +35,7 @@ def may_hold_person_number(text: str) -> bool:
 
 def _control_digits_fit(number: str) -> bool:
     """Check both control digits. Source: Skatteetaten, "Kontrollsiffer i fødselsnummer" (modulus 11)."""
-    digits = [int(digit) for digit in number]
-    return all(
-        sum(weight * digit for weight, digit in zip(weights, digits, strict=False)) % 11 == 0 for weights in _WEIGHTS
-    )
+    return all(fits_modulus_11(number, weights) for weights in _WEIGHTS)
 
 
 def mask(text: str) -> str:
