@@ -15,10 +15,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 _SERVE = (
     "import sys, threading; from altinn.emulator import Emulator\n"
-    "with Emulator() as e: print(e.base_url, flush=True); sys.stdin.read()\n"
+    "with Emulator(apps=sys.argv[1:]) as e: print(e.base_url, flush=True); sys.stdin.read()\n"
 )
 _TOLD_EVERY = 250
 """Cells between two lines that say how far the matrix has come."""
@@ -119,16 +121,22 @@ def _pump(lines: TextIO, mine: list[Cell], arrived: queue.Queue[Verdict | None])
 
 
 def _worker(mine: list[Cell], out: TextIO) -> None:
-    from tests.crash.crash_verdict import Bench, Verdict
+    from tests.archiving_app import make_archiving_app
+    from tests.crash.crash_verdict import BROKEN, Bench, Verdict
     from tests.crash.task_process import preload
 
     preload()
+    folder = Path(tempfile.mkdtemp(prefix="altinn-crash-"))
+    make_archiving_app(folder / "apps", folder / BROKEN)
     server = subprocess.Popen(
-        [sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", _SERVE, str(folder / "apps")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     try:
         base_url = server.stdout.readline().decode().strip() if server.stdout else ""
-        bench = Bench(base_url)
+        bench = Bench(base_url, folder)
         bench.learn()
         for cell in mine:
             try:
@@ -137,10 +145,10 @@ def _worker(mine: list[Cell], out: TextIO) -> None:
                 verdict = Verdict(cell, "lost", f"the harness failed: {type(exc).__name__}: {exc}")
             out.write(json.dumps([verdict.outcome, verdict.why, verdict.has_crashed]) + "\n")
             out.flush()
-        shutil.rmtree(bench.folder, ignore_errors=True)
     finally:
         server.kill()
         server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 

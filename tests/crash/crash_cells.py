@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tests import archiving_app
+
 GUID = "[0-9a-f-]{36}"
 _QUERY = "^/storage/api/v1/instances$"
 _INSTANCE = f"^/storage/api/v1/instances/[0-9]+/{GUID}$"
@@ -43,6 +45,15 @@ CHANGES: dict[str, tuple[str, str, str]] = {
 }
 """The documents change. "change after": the run crashes, other documents take the place of the first ones, and somebody
 clears it. "correct at": it was delivered, and the run that files the correction crashes."""
+
+HALTS: dict[str, tuple[str, str, str]] = {
+    "confirm, step fails": TARGETS["confirm"],
+    "push past it": TARGETS["push"],
+    "resume it": ("push", "POST", "/process/resume$"),
+}
+"""The app ends with a step of its own, which fails. "confirm, step fails": the crash is in the push that makes it fail.
+The others: it has failed before, the run was red and is cleared, and the crash is in what makes it go on (its first
+push that finds it there), in version 8 and in version 9."""
 
 PLAIN: dict[str, tuple[str, str, str]] = {
     "plain create": ("create", "POST", "^/ttd/basic/instances$"),
@@ -117,6 +128,9 @@ PERSONS = (
 CHANGING = ("none", "403", "500", "503", "409_lock", "reset_before_body", "stuck_in_proxy", *OUTCOMES)
 """The faults of the rows in which the documents change: the write happened, did not, or happens later."""
 
+HALTING = ("none", *REFUSALS, *OUTCOMES, *PUSHES, "version_9")
+"""The faults of the rows in which a step of the app's own fails."""
+
 _REAL_SECONDS = {"timeout_before": 0.2, "timeout": 0.2, "slow_answer": 0.2, "lock_race": 0.2}
 """What a waiting client has to sit out; the emulator's clock moves everything else."""
 
@@ -139,7 +153,12 @@ class Cell:
     @property
     def target(self) -> tuple[str, str, str]:
         """The task, and the request it is about."""
-        return (TARGETS | CHANGES | PLAIN)[self.operator]
+        return (TARGETS | CHANGES | HALTS | PLAIN)[self.operator]
+
+    @property
+    def app(self) -> str:
+        """The app that it files with."""
+        return archiving_app.APP if self.operator in HALTS else "ttd/basic"
 
     def __str__(self) -> str:
         rights = "split" if self.split else "not split"
@@ -147,17 +166,27 @@ class Cell:
 
     @property
     def story(self) -> str:
-        """What happens around the crash: "plain", "delete", "change", "correct", or "file"."""
+        """What happens around the crash: "plain", "delete", "change", "correct", "halt", or "file"."""
         if self.operator in PLAIN:
             return "plain"
         if self.operator in CHANGES:
             return self.operator.partition(" ")[0]
+        if self.operator in HALTS:
+            return "file" if self.operator == "confirm, step fails" else "halt"
         return "delete" if self.operator == "delete" else "file"
 
     @property
-    def rights(self) -> dict[str, Any]:
-        """The order of the app's rights, which hold from the beginning."""
-        return {"fault": "rights_by_task" if self.split else "rights_not_split", "path": "^/ttd/basic/"}
+    def lasting(self) -> list[dict[str, Any]]:
+        """The orders of what holds from the beginning: the app's rights, and its library."""
+        faults = ["rights_by_task" if self.split else "rights_not_split"]
+        if self.operator == "resume it":
+            faults.append("version_9")
+        return [{"fault": fault, "path": f"^/{self.app}/"} for fault in faults]
+
+    @property
+    def failures(self) -> int:
+        """How often the app's own step fails; version 9's is resumed once within the try in which it failed."""
+        return 0 if self.operator not in HALTS else 2 if self.operator == "resume it" else 1
 
     def orders(self) -> list[dict[str, Any]]:
         """Return the faults to order from the emulator right before the task."""
@@ -170,7 +199,7 @@ class Cell:
             if self.fault != "empty_page":  # The rows are on the page that it leads to.
                 fault["occurrence"] = "every"
         if self.fault in REGIMES or self.fault == "no_read_after_end":
-            fault = {"fault": self.fault, "path": "^/ttd/basic/"}
+            fault = {"fault": self.fault, "path": f"^/{self.app}/"}
         seconds = self.seconds if self.seconds is not None else _REAL_SECONDS.get(self.fault)
         if seconds is not None:
             fault["seconds"] = seconds
@@ -180,6 +209,8 @@ class Cell:
 def _faults_of(operator: str) -> tuple[str, ...]:
     if operator in CHANGES:
         return CHANGING
+    if operator in HALTS:
+        return HALTING
     faults: tuple[str, ...] = ("none", *REFUSALS, *OUTCOMES, *REGIMES)
     if operator == "instantiate":
         faults += (*CREATIONS, *QUERIES)
@@ -206,7 +237,7 @@ def _points_of(operator: str) -> tuple[str, ...]:
 def cells() -> Iterator[Cell]:
     """Return the cells inside the conditions, then those outside of them, then the plain ones."""
     for split in (True, False):
-        for operator in (*TARGETS, *CHANGES):
+        for operator in (*TARGETS, *CHANGES, *HALTS):
             for fault in _faults_of(operator):
                 for point in _points_of(operator):
                     yield Cell(operator, point, fault, split)

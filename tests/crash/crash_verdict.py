@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,8 @@ from tests.system.conftest import SOPHIE
 
 ONCE, CLEAR, DOUBLED, LOST = "filed once", "clear error", "doubled", "lost"
 FIRST, SECOND = 0, 1
+BROKEN = "broken"
+"""The file in a bench's folder that says how often the step of `ttd/archiving` will fail."""
 _TEXTS = (b"what was meant", b"what is meant now")
 _FORMS = tuple(
     b"<model><property1>%d</property1><property2>2026-T5</property2></model>" % number for number in (FIRST, SECOND)
@@ -67,11 +68,12 @@ class Bench:
     """Runs cells against one emulator.
 
     :param base_url: the emulator's address.
+    :param folder: of its own; the emulator's `ttd/archiving` reads BROKEN in it.
     :ivar meant: what each version of the documents looks like once it is delivered.
     """
 
     base_url: str
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="altinn-crash-")))
+    folder: Path
     meant: list[Content] = field(default_factory=list)
     identity: DemoIdentity | None = None
 
@@ -84,6 +86,10 @@ class Bench:
             if cell.story == "correct":
                 chain = self._cleared(chain)
                 self._write(files, SECOND)
+            if cell.story == "halt":
+                if chain.run([replace(step, retries=0) for step in steps_of(cell.operator, files)]):
+                    return Verdict(cell, LOST, "the app's own step did not fail: this cell shows nothing")
+                chain = self._cleared(chain)
             task, method, path = cell.target
             if cell.point != "none":
                 chain.crashes[task] = Crash(cell.point, method, path)
@@ -115,11 +121,12 @@ class Bench:
         """Empty Altinn, let the authority do what it does first, and write the documents."""
         self._post("/_emulator/reset")
         self._delete("/_emulator/faults")
-        files = self._files()
+        files = self._files(cell.app if cell is not None else APP)
+        (self.folder / BROKEN).write_text(str(cell.failures if cell is not None else 0))
         chain = Chain(self.base_url, files.log)
         chain.connect(str(self.folder / "tokens"))
         if cell is not None:
-            self._order([cell.rights])
+            self._order(cell.lasting)
         if cell is not None and cell.operator == "find":
             made = {"app": APP, "organisation_number": COMPANY, "prefill": {"property2": PERIOD}}
             self._post("/_emulator/instances", made)
@@ -174,18 +181,18 @@ class Bench:
                 return Verdict(cell, LOST, f"{' -- '.join(errors)}: {trouble}")
             if is_green or self._filings():
                 break
-            self._delete_drafts()
+            self._delete_drafts(cell.app)
         found = self._counted(cell, files, green=is_green, errors=" -- ".join(errors), changed_after=delivered)
         return Verdict(cell, CLEAR, found.why) if found.outcome == ONCE and not green else found
 
-    def _delete_drafts(self) -> None:
+    def _delete_drafts(self, app: str) -> None:
         """Do what the errors of a draft that nobody can go on with ask for."""
         token = {"Authorization": f"Bearer {self._token()}"}
-        query = {"appId": APP, "instanceOwner.partyId": SOPHIE["test_party_id"]}
+        query = {"appId": app, "instanceOwner.partyId": SOPHIE["test_party_id"]}
         address = f"{self.base_url}/storage/api/v1/instances"
         found = requests.get(address, params=query, headers=token, timeout=20).json()["instances"]
         for instance in found:
-            path = f"/{APP}/instances/{instance['id']}?hard=false"
+            path = f"/{app}/instances/{instance['id']}?hard=false"
             requests.delete(self.base_url + path, headers=token, timeout=20).raise_for_status()
 
     def _counted(
@@ -238,12 +245,12 @@ class Bench:
     def _mend(self, cell: Cell) -> None:
         """Take the fault away; the app's rights stay as they are."""
         self._delete("/_emulator/faults")
-        self._order([cell.rights])
+        self._order(cell.lasting)
 
-    def _files(self) -> Files:
+    def _files(self, app: str) -> Files:
         work = self.folder / "work"
         work.mkdir(parents=True, exist_ok=True)
-        files = Files(work / "form.xml", work / "letter.txt", work, self.folder / f"{os.getpid()}.log")
+        files = Files(work / "form.xml", work / "letter.txt", work, self.folder / f"{os.getpid()}.log", app)
         files.log.write_text("")
         self._write(files, FIRST)
         return files

@@ -56,12 +56,14 @@ class Files:
     """Where the documents lie, and where the chain may write.
 
     :param log: takes what the tries write to their output.
+    :param app: that they are filed with.
     """
 
     form: Path
     letter: Path
     folder: Path
     log: Path
+    app: str = APP
 
     def documents(self) -> list[dict[str, str]]:
         """Return them as the operators take them."""
@@ -99,7 +101,7 @@ def steps_of(operator: str, files: Files) -> list[Step]:
 
 
 def _filing(files: Files, operator: str) -> list[Step]:
-    documents = files.documents()
+    documents, app = files.documents(), files.app
     owner = {"organisation_number": COMPANY} if operator == "calendar" else {}
     on_changed = "correction" if operator.startswith("correct") else "fail"
     fence = "instance_lock" if operator in ("push with lock", "lock") else None
@@ -108,7 +110,7 @@ def _filing(files: Files, operator: str) -> list[Step]:
             "instantiate",
             lambda _x: AltinnInstantiateOperator(
                 task_id="instantiate",
-                app=APP,
+                app=app,
                 period=PERIOD,
                 documents=documents,
                 on_changed=on_changed,
@@ -116,35 +118,35 @@ def _filing(files: Files, operator: str) -> list[Step]:
                 **owner,  # type: ignore[arg-type]
             ),
         ),
-        Step("upload", lambda x: AltinnUploadDataOperator(task_id="upload", documents=documents, **_instance(x))),
-        Step("validate", lambda x: AltinnValidateOperator(task_id="validate", **_instance(x))),
-        Step("push", lambda x: _push("push", "data", x, fence)),
-        Step("confirm", lambda x: _push("confirm", "confirmation", x, fence)),
-        Step("feedback", lambda x: AltinnFeedbackSensor(task_id="feedback", **_awaiting(x))),
+        Step("upload", lambda x: AltinnUploadDataOperator(task_id="upload", documents=documents, **_instance(x, app))),
+        Step("validate", lambda x: AltinnValidateOperator(task_id="validate", **_instance(x, app))),
+        Step("push", lambda x: _push("push", "data", x, fence, app)),
+        Step("confirm", lambda x: _push("confirm", "confirmation", x, fence, app)),
+        Step("feedback", lambda x: AltinnFeedbackSensor(task_id="feedback", **_awaiting(x, app))),
         Step(
             "download",
             lambda x: AltinnDownloadDataOperator(
-                task_id="download", data_types=["model"], folder=str(files.folder / "down"), **_instance(x)
+                task_id="download", data_types=["model"], folder=str(files.folder / "down"), **_instance(x, app)
             ),
         ),
     ]
 
 
-def _instance(xcoms: Mapping[str, Any]) -> dict[str, Any]:
-    return {"app": APP, "instance_id": str(xcoms.get("instantiate")), "retries": RETRIES}
+def _instance(xcoms: Mapping[str, Any], app: str = APP) -> dict[str, Any]:
+    return {"app": app, "instance_id": str(xcoms.get("instantiate")), "retries": RETRIES}
 
 
-def _awaiting(xcoms: Mapping[str, Any]) -> dict[str, Any]:
-    return {"deferrable": False, "poll_interval": 1, **_instance(xcoms)}
+def _awaiting(xcoms: Mapping[str, Any], app: str = APP) -> dict[str, Any]:
+    return {"deferrable": False, "poll_interval": 1, **_instance(xcoms, app)}
 
 
-def _push(name: str, from_task: str, xcoms: Mapping[str, Any], fence: str | None) -> BaseOperator:
+def _push(name: str, from_task: str, xcoms: Mapping[str, Any], fence: str | None, app: str) -> BaseOperator:
     return AltinnProcessNextOperator(
         task_id=name,
         from_task=from_task,
         documents=xcoms.get("upload"),
         fence=fence,
-        **_instance(xcoms),
+        **_instance(xcoms, app),
     )
 
 

@@ -5,61 +5,22 @@ So a push over such a step, and version 9's resumption, are looked at, compared 
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import altinn.emulator
 from altinn.emulator import Emulator
 from altinn.exceptions import AltinnDiffersError, AltinnSupersededError, AltinnUnexpectedStateError
 from altinn.operators import AltinnInstantiateOperator, AltinnProcessNextOperator, AltinnUploadDataOperator
+from tests.archiving_app import APP, make_archiving_app
 from tests.system.conftest import Look, MemorySupervisor, Outcome, RunTask
-
-BASIC = Path(altinn.emulator.__file__).parent / "apps" / "ttd" / "basic"
-APP = "ttd/archiving"
-SERVICE = """<bpmn:serviceTask id="Task_3" name="PDF">
-      <bpmn:extensionElements><altinn:taskExtension><altinn:taskType>pdf</altinn:taskType></altinn:taskExtension></bpmn:extensionElements>
-      <bpmn:incoming>F3</bpmn:incoming><bpmn:outgoing>F4</bpmn:outgoing>
-    </bpmn:serviceTask>
-    <bpmn:sequenceFlow id="F4" sourceRef="Task_3" targetRef="EndEvent_1"></bpmn:sequenceFlow>
-    <bpmn:endEvent"""
-BEHAVIOUR = """
-from pathlib import Path
-from altinn.emulator.behaviour import AppBehaviour, ServiceResult
-
-class Behaviour(AppBehaviour):
-    def run_service_task(self, case, task_id, task_type):
-        return ServiceResult(ok=not Path({broken!r}).exists())
-"""
-
-
-def make_app(folder: Path, broken: Path) -> None:
-    """Make a copy of `ttd/basic` that ends with a service task, which fails as long as the file `broken` is there."""
-    shutil.copytree(BASIC, folder)
-    for path in [*folder.rglob("*.json"), *folder.rglob("*.xml")]:
-        text = path.read_text("utf-8").replace("ttd/basic", APP).replace("app_ttd_basic", "app_ttd_archiving")
-        path.write_text(text.replace(">basic<", ">archiving<"), "utf-8")
-    process = folder / "config" / "process" / "process.bpmn"
-    text = process.read_text("utf-8").replace("<bpmn:endEvent", SERVICE, 1)
-    text = text.replace('sourceRef="Task_2" targetRef="EndEvent_1"', 'sourceRef="Task_2" targetRef="Task_3"')
-    process.write_text(text, "utf-8")
-    policy = folder / "config" / "authorization" / "policy.xml"
-    rules = policy.read_text("utf-8")
-    first = re.search(r"<xacml:AllOf>(?:(?!</xacml:AllOf>).)*Task_1.*?</xacml:AllOf>", rules, re.DOTALL)
-    if first is None:
-        raise ValueError("the policy of ttd/basic has no rule for Task_1")
-    allowed = first[0].replace("Task_1", "Task_3")
-    policy.write_text(rules[: first.end()] + allowed + rules[first.end() :], "utf-8")
-    (folder / "behaviour.py").write_text(BEHAVIOUR.format(broken=str(broken)), "utf-8")
 
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Name the file whose presence breaks the service task."""
+    """Name the file that says how often the service task will fail."""
     return tmp_path_factory.mktemp("state") / "broken"
 
 
@@ -68,7 +29,7 @@ def shared_emulator(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, broken: Path
 ) -> Iterator[Emulator]:
     apps = tmp_path_factory.mktemp("apps")
-    make_app(apps / "ttd" / "archiving", broken)
+    make_archiving_app(apps, broken)
     with Emulator(apps=[apps], app_library=request.param, workflow_wait=2.0) as running:
         yield running
 
@@ -101,11 +62,9 @@ class Filing:
 def halted(run_task: RunTask, connection: str, form: str, look: Look, broken: Path) -> Filing:
     """Have a filing whose confirmation came to a halt in the app's own step; the app is mended."""
     filing = Filing(run_task, form)
-    broken.touch()
-    try:
-        confirmed = filing.push("confirmation")
-    finally:
-        broken.unlink()
+    broken.write_text("1000")
+    confirmed = filing.push("confirmation")
+    broken.unlink()
     assert confirmed.state == "up_for_retry", confirmed.error
     assert look.filings() == []
     return filing
