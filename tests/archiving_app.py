@@ -10,6 +10,7 @@ import altinn.emulator
 
 APP = "ttd/archiving"
 STEP = "Task_3"
+HOLDS, WAITS = "holds", "waits"
 
 _BASIC = Path(altinn.emulator.__file__).parent / "apps" / "ttd" / "basic"
 _PROCESS, _POLICY = Path("config", "process", "process.bpmn"), Path("config", "authorization", "policy.xml")
@@ -21,14 +22,24 @@ _SERVICE_TASK = f"""<bpmn:serviceTask id="{STEP}" name="PDF">
     <bpmn:endEvent"""
 _BEHAVIOUR = """
 from pathlib import Path
-from altinn.emulator.behaviour import AppBehaviour, ServiceResult
+from altinn.emulator.behaviour import AppBehaviour, HookFailure, ServiceResult
 
 class Behaviour(AppBehaviour):
-    def run_service_task(self, case, task_id, task_type):
+    @property
+    def told(self):
         broken = Path({broken!r})
-        left = int(broken.read_text() or "0") if broken.exists() else 0
+        return broken.read_text() if broken.exists() else ""
+
+    def on_task_end(self, case, task_id):
+        if self.told == {holds!r} and task_id == "Task_1":
+            raise HookFailure("not yet", retryable=True)
+
+    def run_service_task(self, case, task_id, task_type):
+        if self.told == {waits!r}:
+            return ServiceResult(ok=False, waiting_reason="nobody has come for it")
+        left = int(self.told) if self.told.isdigit() else 0
         if left:
-            broken.write_text(str(left - 1))
+            Path({broken!r}).write_text(str(left - 1))
         return ServiceResult(ok=not left)
 """
 
@@ -54,7 +65,9 @@ def policy_text() -> str:
 def make_archiving_app(apps: Path, broken: Path) -> None:
     """Put the app into a folder of apps.
 
-    :param broken: a file that holds how often the service task will fail; it counts down there.
+    :param broken: a file that says how often the service task will fail; it counts down there. While it says HOLDS, a
+        push out of the data task does not get on, and while it says WAITS, the service task waits on purpose; version
+        9's engine goes on by itself afterwards.
     """
     folder = apps / APP
     shutil.copytree(_BASIC, folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -63,4 +76,4 @@ def make_archiving_app(apps: Path, broken: Path) -> None:
     for path in [*folder.rglob("*.json"), *folder.rglob("*.xml")]:
         text = path.read_text("utf-8").replace("ttd/basic", APP).replace("app_ttd_basic", "app_ttd_archiving")
         path.write_text(text.replace(">basic<", ">archiving<"), "utf-8")
-    (folder / "behaviour.py").write_text(_BEHAVIOUR.format(broken=str(broken)), "utf-8")
+    (folder / "behaviour.py").write_text(_BEHAVIOUR.format(broken=str(broken), holds=HOLDS, waits=WAITS), "utf-8")

@@ -52,6 +52,10 @@ def _silent(_line: str) -> None:
     return None
 
 
+def _any_request(_request: HttpRequest) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class BlockingDriver:
     """Runs flows in the calling thread.
@@ -60,6 +64,8 @@ class BlockingDriver:
     :param tokens: answers `NeedToken`.
     :param keep: stores a rotated refresh token before it returns.
     :param report: takes one line for each wait, for the log.
+    :param check: is called with each request when all is ready and nothing else comes in between; raises to keep it
+        from being sent.
     """
 
     session: requests.Session
@@ -68,6 +74,7 @@ class BlockingDriver:
     sleep: Callable[[float], None] = time.sleep
     report: Callable[[str], None] = _silent
     connect_timeout: float = CONNECT_TIMEOUT
+    check: Callable[[HttpRequest], None] = _any_request
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow to its end and return its result; its errors come out as they are."""
@@ -102,6 +109,7 @@ class BlockingDriver:
 
         body, close = opened_body(request.body, self.report)
         try:
+            self.check(request)
             with self.session.request(
                 request.method,
                 request.url,

@@ -23,6 +23,7 @@ from altinn.authorities.authority import Authority
 from altinn.cli import main
 from altinn.documents import opened, storage_path
 from altinn.evidence import Bundled, problems_of, write_document, write_manifest
+from altinn.exceptions import AltinnDiffersError
 from altinn.operators import (
     AltinnCollectReceiptOperator,
     AltinnInstantiateOperator,
@@ -236,7 +237,7 @@ def test_a_link_in_the_bundle_stops_the_task_before_anything_is_changed(
     run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
 ) -> None:
     arguments = decided(pushed, look, outcome="accepted")
-    bundle = local(collect(run_task, tmp_path, arguments, documents=[SENT]).result["bundle"])
+    bundle = local(collect(run_task, tmp_path, arguments, documents=[sent(look, arguments)]).result["bundle"])
     (bundle / "validation.json").unlink()
     (bundle / "elsewhere").symlink_to("/nonexistent")
     before = content_of(bundle)
@@ -261,7 +262,7 @@ def test_a_bundle_lies_on_any_storage(
         assert done.state == "success", done.error
         return done
 
-    first = collected(authority=RULE, documents=[SENT])
+    first = collected(authority=RULE, documents=[sent(look, arguments)])
     bundle, digest = first.result["bundle"], first.result["manifest_sha256"]
     assert main(["verify-receipt", bundle, "--sha256", digest]) == 0
     assert collected(authority=RULE).result["manifest_sha256"] == digest
@@ -274,15 +275,36 @@ def test_a_bundle_lies_on_any_storage(
     assert "was changed" in capsys.readouterr().out
     again = collected(authority=RECEIPT_RULE)
     assert main(["verify-receipt", bundle, "--sha256", again.result["manifest_sha256"]]) == 0
-    assert json.loads((storage_path(bundle) / "documents.json").read_text())["sent"] == SENT
+    assert json.loads((storage_path(bundle) / "documents.json").read_text())["sent"] == sent(look, arguments)
+
+
+def test_what_a_person_confirmed_is_compared_with_what_was_uploaded(
+    run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path
+) -> None:
+    """The machine pushed over the data task alone; what was added before the confirmation was filed with the rest."""
+    order = {"fault": "rights_not_split", "path": "^/ttd/basic/"}
+    requests.post(f"{look.base_url}/_emulator/faults", json=[order], timeout=10).raise_for_status()
+    made = run_task(AltinnInstantiateOperator(task_id="instantiate", app="ttd/basic", period="2026-T5")).result
+    arguments = {"app": "ttd/basic", "instance_id": made, "altinn_conn_id": connection}
+    put = run_task(AltinnUploadDataOperator(task_id="upload", data_type="model", path=form, **arguments))
+    push = AltinnProcessNextOperator(task_id="push", from_task="data", documents=put.result, **arguments)
+    assert run_task(push).state == "success"
+    base = f"/ttd/basic/instances/{made}"
+    headers = {"Content-Type": "text/plain", "Content-Disposition": "attachment; filename=x.txt"}
+    look.api("POST", f"{base}/data?dataType=attachment", data=b"not meant", headers=headers)
+    look.api("PUT", f"{base}/process/next", json={"action": "confirm"})
+    done = collect(run_task, tmp_path, arguments, documents=put.result)
+    assert isinstance(done.error, AltinnDiffersError)
+    assert "attachment x.txt" in str(done.error)
+    assert list(tmp_path.glob("*/manifest.json")) != []
+    assert collect(run_task, tmp_path, arguments, documents=put.result).state == "failed"
+    assert collect(run_task, tmp_path, arguments, documents=put.result, ignored_types=["attachment"]).state == "success"
 
 
 def test_what_was_sent_outlives_a_later_run(run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path) -> None:
     arguments = decided(pushed, look, outcome="accepted")
-    sent = [
-        {"data_type": "model", "file_name": "f.xml", "sha256": "a" * 64, "size": 5, "how": "put", "element_id": "e"}
-    ]
-    collect(run_task, tmp_path, arguments, documents=[sent])
+    told = [{**sent(look, arguments)[0], "how": "put"}]
+    collect(run_task, tmp_path, arguments, documents=[told])
     later = collect(run_task, tmp_path, arguments, documents=[], already_filed="True")
     assert later.result["documents"] == [
         {"data_type": "model", "file_name": "f.xml", "sha256": "a" * 64, "size": 5, "how": "put"}
@@ -356,7 +378,13 @@ def test_where_the_app_may_not_be_read_any_more(
     assert "not_readable" in (local(done.result["bundle"]) / "process.json").read_text()
 
 
-SENT = [{"data_type": "model", "file_name": "f.xml", "sha256": "a" * 64, "size": 5, "how": "kept", "element_id": "e"}]
+def sent(look: Look, arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what an upload of the form would have returned, without a hash of its meaning."""
+    (form,) = [e for e in look.instance(arguments["instance_id"])["data"] if e["dataType"] == "model"]
+    told = {"data_type": "model", "file_name": "f.xml", "sha256": "a" * 64, "size": 5, "how": "kept"}
+    return [{**told, "element_id": form["id"]}]
+
+
 RECEIPT_RULE = {"accepted_when": "receipt", "receipt_types": ["model"]}
 ISSUE = {"severity": "warning", "code": "c", "message": "m"}
 
@@ -381,7 +409,9 @@ def test_a_later_run_leaves_the_proof_as_it_is(
     run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path, rule: Any
 ) -> None:
     arguments = decided(pushed, look, outcome="accepted")
-    first = collect(run_task, tmp_path / "r", arguments, documents=[SENT], validation=[ISSUE], authority=rule)
+    first = collect(
+        run_task, tmp_path / "r", arguments, documents=[sent(look, arguments)], validation=[ISSUE], authority=rule
+    )
     bundle, digest = local(first.result["bundle"]), first.result["manifest_sha256"]
     assert json.loads((bundle / "validation.json").read_text()) == {"issues": [ISSUE]}
     before = content_of(bundle)
@@ -399,7 +429,7 @@ def test_a_run_that_cannot_read_everything_leaves_the_proof_as_it_is(
     run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
 ) -> None:
     arguments = decided(pushed, look, outcome="accepted")
-    first = collect(run_task, tmp_path, arguments, documents=[SENT], authority=RECEIPT_RULE)
+    first = collect(run_task, tmp_path, arguments, documents=[sent(look, arguments)], authority=RECEIPT_RULE)
     bundle = local(first.result["bundle"])
     before = content_of(bundle)
     control(look, arguments["instance_id"], "decide", outcome="accepted")
@@ -413,7 +443,14 @@ def test_another_outcome_is_kept_with_what_was_sent_at_first(
     run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
 ) -> None:
     arguments = decided(pushed, look, outcome="rejected", codes=["R1: x"])
-    first = collect(run_task, tmp_path / "r", arguments, documents=[SENT], validation=[ISSUE], authority=RECEIPT_RULE)
+    first = collect(
+        run_task,
+        tmp_path / "r",
+        arguments,
+        documents=[sent(look, arguments)],
+        validation=[ISSUE],
+        authority=RECEIPT_RULE,
+    )
     assert type(first.error).__name__ == "AltinnRejectedError"
     (bundle,) = (tmp_path / "r").iterdir()
     receipts = content_of(bundle / "receipts")
@@ -423,7 +460,7 @@ def test_another_outcome_is_kept_with_what_was_sent_at_first(
     again = collect(run_task, tmp_path / "r", arguments, authority=other_rule)
     assert again.state == "success", again.error
     assert json.loads((bundle / "manifest.json").read_text())["outcome"] == "accepted"
-    assert json.loads((bundle / "documents.json").read_text())["sent"] == SENT
+    assert json.loads((bundle / "documents.json").read_text())["sent"] == sent(look, arguments)
     assert json.loads((bundle / "validation.json").read_text()) == {"issues": [ISSUE]}
     assert content_of(bundle / "receipts") == receipts
     assert problems_of(bundle, expected_sha256=again.result["manifest_sha256"]) == []
@@ -431,8 +468,8 @@ def test_another_outcome_is_kept_with_what_was_sent_at_first(
 
 def test_what_was_sent_anew_is_recorded(run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path) -> None:
     arguments = decided(pushed, look, outcome="accepted")
-    bundle = local(collect(run_task, tmp_path, arguments, documents=[SENT]).result["bundle"])
-    anew = [{**SENT[0], "how": "replaced", "sha256": "b" * 64}]
+    bundle = local(collect(run_task, tmp_path, arguments, documents=[sent(look, arguments)]).result["bundle"])
+    anew = [{**sent(look, arguments)[0], "how": "replaced", "sha256": "b" * 64}]
     assert collect(run_task, tmp_path, arguments, documents=[anew]).state == "success"
     assert json.loads((bundle / "documents.json").read_text())["sent"] == anew
 
@@ -442,24 +479,24 @@ def test_a_changed_record_of_what_was_sent_is_not_taken_over(
     run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path, manifest: bytes | None
 ) -> None:
     arguments = decided(pushed, look, outcome="accepted")
-    bundle = local(collect(run_task, tmp_path, arguments, documents=[SENT]).result["bundle"])
+    bundle = local(collect(run_task, tmp_path, arguments, documents=[sent(look, arguments)]).result["bundle"])
     (bundle / "documents.json").write_text(json.dumps({"sent": [{"data_type": "forged"}], "kept": []}))
     if manifest is not None:
         (bundle / "manifest.json").write_bytes(manifest)
-    collect(run_task, tmp_path, arguments, documents=[SENT])
-    assert json.loads((bundle / "documents.json").read_text())["sent"] == SENT
+    collect(run_task, tmp_path, arguments, documents=[sent(look, arguments)])
+    assert json.loads((bundle / "documents.json").read_text())["sent"] == sent(look, arguments)
 
 
 def test_half_files_of_an_interrupted_run_leave_the_bundle(
     run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
 ) -> None:
     arguments = decided(pushed, look, outcome="accepted")
-    bundle = local(collect(run_task, tmp_path, arguments, documents=[SENT]).result["bundle"])
+    bundle = local(collect(run_task, tmp_path, arguments, documents=[sent(look, arguments)]).result["bundle"])
     (bundle / ".manifest.json.partial").write_bytes(b"{")
     (bundle / "manifest.json").unlink()
     again = collect(run_task, tmp_path, arguments)
     assert again.state == "success", again.error
-    assert json.loads((bundle / "documents.json").read_text())["sent"] == SENT
+    assert json.loads((bundle / "documents.json").read_text())["sent"] == sent(look, arguments)
     assert main(["verify-receipt", str(bundle)]) == 0
 
 
@@ -506,7 +543,7 @@ def test_no_json_of_a_bundle_holds_a_person_number(
 ) -> None:
     arguments = decided(pushed, look, outcome="rejected", codes=[f"R061: {PERSON} er ikke gyldig"])
     more = {
-        "documents": [[{**SENT[0], "file_name": f"lonn_{PERSON}.xml"}]],
+        "documents": [[{**sent(look, arguments)[0], "file_name": f"lonn_{PERSON}.xml"}]],
         "validation": [{**ISSUE, "message": f"person {PERSON}"}],
     }
     collect(run_task, tmp_path / "hidden", arguments, **more)
@@ -566,7 +603,7 @@ def test_a_receipt_that_is_wanted_later_joins_the_bundle_and_stays_there(
     run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, changed: bool
 ) -> None:
     arguments = with_notes(run_task, connection, form, look, {"note.txt": "yes"})
-    first = collect(run_task, tmp_path / "r", arguments, documents=[SENT])
+    first = collect(run_task, tmp_path / "r", arguments, documents=[sent(look, arguments)], ignored_types=["notes"])
     bundle = local(first.result["bundle"])
     counts = [len(receipts_of(bundle))]
     for rule in (NOTES, BOTH, NOTES, RULE):
@@ -580,7 +617,7 @@ def test_a_receipt_that_is_wanted_later_joins_the_bundle_and_stays_there(
         assert before.items() <= now.items()
         assert sorted(done.result["files"]) == sorted(f"file://{bundle}/receipts/{name}" for name in now)
         assert main(["verify-receipt", str(bundle), "--sha256", done.result["manifest_sha256"]]) == 0
-        assert json.loads((bundle / "documents.json").read_text())["sent"] == SENT
+        assert json.loads((bundle / "documents.json").read_text())["sent"] == sent(look, arguments)
     assert counts == [0, 1, 2, 2, 2]
     assert receipts_of(bundle)["note.txt"] == b"yes"
 
@@ -647,13 +684,13 @@ def test_a_bundle_that_showed_person_numbers_is_masked_once_they_are_not_asked_f
     run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
 ) -> None:
     arguments = decided(pushed, look, outcome="accepted")
-    sent = [{**SENT[0], "file_name": f"lonn_{PERSON}.xml"}]
-    collect(run_task, tmp_path, arguments, documents=[sent], validation=[ISSUE], show_person_numbers=True)
+    told = [{**sent(look, arguments)[0], "file_name": f"lonn_{PERSON}.xml"}]
+    collect(run_task, tmp_path, arguments, documents=[told], validation=[ISSUE], show_person_numbers=True)
     hidden = collect(run_task, tmp_path, arguments, documents=[])
     bundle = local(hidden.result["bundle"])
     assert [path.name for path in bundle.rglob("*.json") if PERSON in path.read_text()] == []
     assert json.loads((bundle / "documents.json").read_text())["sent"] == [
-        {**SENT[0], "file_name": "lonn_<eleven digits>.xml"}
+        {**sent(look, arguments)[0], "file_name": "lonn_<eleven digits>.xml"}
     ]
     assert json.loads((bundle / "validation.json").read_text()) == {"issues": [ISSUE]}
     digest = hidden.result["manifest_sha256"]
@@ -690,8 +727,8 @@ def test_xcoms_and_events_hold_no_person_number_whatever_the_bundle_shows(
     run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path
 ) -> None:
     arguments = decided(pushed, look, outcome="accepted")
-    sent = [{**SENT[0], "file_name": f"lonn_{PERSON}.xml"}]
-    done = collect(run_task, tmp_path, arguments, authority=SaysANumber(), documents=[sent], show_person_numbers=True)
+    told = [{**sent(look, arguments)[0], "file_name": f"lonn_{PERSON}.xml"}]
+    done = collect(run_task, tmp_path, arguments, authority=SaysANumber(), documents=[told], show_person_numbers=True)
     assert (done.result["reason"], done.result["codes"]) == ("accepted for <eleven digits>", ["A1: <eleven digits>"])
     assert [one["file_name"] for one in done.result["documents"]] == ["lonn_<eleven digits>.xml"]
     assert PERSON not in json.dumps(events(done))
@@ -720,7 +757,7 @@ def test_a_storage_that_does_not_answer_is_no_damage(
 ) -> None:
     """Taken for damaged, the bundle would be written anew over a proof that is whole."""
     arguments = decided(pushed, look, outcome="accepted")
-    first = collect(run_task, tmp_path, arguments, documents=[SENT])
+    first = collect(run_task, tmp_path, arguments, documents=[sent(look, arguments)])
     bundle = local(first.result["bundle"])
     before, opened = content_of(bundle), evidence._opened
 
@@ -731,7 +768,7 @@ def test_a_storage_that_does_not_answer_is_no_damage(
 
     with monkeypatch.context() as patched:
         patched.setattr(evidence, "_opened", broken)
-        done = collect(run_task, tmp_path, arguments, documents=[SENT])
+        done = collect(run_task, tmp_path, arguments, documents=[sent(look, arguments)])
     assert done.state == "failed"
     assert isinstance(done.error, OSError)
     assert "events.json cannot be read" in str(done.error)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from altinn.emulator import Emulator
 from altinn.exceptions import (
@@ -22,6 +23,8 @@ from altinn.exceptions import (
     AltinnUnexpectedStateError,
     AltinnUnknownOutcomeError,
 )
+from altinn.filing_ledger import FilingLedger
+from altinn.hooks.altinn_hook import AltinnHook
 from altinn.operators import (
     AltinnDeleteInstanceOperator,
     AltinnInstantiateOperator,
@@ -30,6 +33,7 @@ from altinn.operators import (
 )
 from altinn.operators.approval_check import approved_sha256, flat_documents
 from altinn.operators.living_try import FENCE_KEY, LivingTry
+from altinn.protocol.app_api import UPLOAD_VALIDITY
 from tests.altinn_proxy import AltinnProxy
 from tests.system.conftest import FORM, SOPHIE, Connect, Look, MemorySupervisor, Outcome, RunTask
 
@@ -127,6 +131,67 @@ def test_a_task_that_is_ended_while_it_looks_pushes_nothing(
     assert isinstance(ended.error, AltinnSupersededError)
     assert len(proxy.requests("GET", "/process$")) == number
     assert look.requests("PUT", NEXT) == []
+
+
+@pytest.mark.parametrize("late", ["the ledger is written", "the token is renewed"])
+def test_a_task_that_is_ended_after_its_last_look_pushes_nothing(
+    run_task: RunTask,
+    connection: str,
+    look: Look,
+    form: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    late: str,
+) -> None:
+    draft = {"app": "ttd/basic", "instance_id": create(run_task).result}
+    documents = upload(run_task, draft, form)
+    end_when(monkeypatch, late, "pushing")
+    ended = push(run_task, draft, documents=documents, ledger=str(tmp_path / "ledger"))
+    assert isinstance(ended.error, AltinnSupersededError)
+    assert look.requests("PUT", NEXT) == []
+
+
+@pytest.mark.parametrize("late", ["the ledger is written", "the token is renewed"])
+def test_a_task_that_is_ended_after_its_last_look_creates_nothing(
+    run_task: RunTask, connection: str, look: Look, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: str
+) -> None:
+    end_when(monkeypatch, late, "creating")
+    ended = create(run_task, ledger=str(tmp_path / "ledger"))
+    assert isinstance(ended.error, AltinnSupersededError)
+    assert look.requests("POST", CREATE) == []
+
+
+def end_when(monkeypatch: pytest.MonkeyPatch, late: str, event: str) -> None:
+    """Tell the task to end in the middle of what comes between its last look and what it sends."""
+    record, token = FilingLedger.record, AltinnHook._token
+
+    def recorded(self: FilingLedger, told: str, more: Any) -> None:
+        if told == event and late == "the ledger is written":
+            end_this_process()
+        record(self, told, more)
+
+    def renewed(self: AltinnHook, settings: Any, need: Any) -> str:
+        if need.min_validity >= UPLOAD_VALIDITY and late == "the token is renewed":
+            end_this_process()
+        return token(self, settings, need)
+
+    monkeypatch.setattr(FilingLedger, "record", recorded)
+    monkeypatch.setattr(AltinnHook, "_token", renewed)
+
+
+def test_what_an_earlier_try_may_have_pushed_is_not_withdrawn(
+    run_task: RunTask, connection: str, proxied: str, proxy: AltinnProxy, look: Look, form: str
+) -> None:
+    """Its push may be stuck on the way, and would file a deleted draft beside the one made instead."""
+    draft = {"app": "ttd/basic", "instance_id": create(run_task).result}
+    documents = upload(run_task, draft, form)
+    options: dict[str, Any] = {"documents": documents, "delete_draft_on_kill": True, "lock_wait": 0.0}
+    proxy.lose_request("PUT", NEXT)
+    assert push(run_task, draft, **options).state == "up_for_retry"
+    proxy.before("GET", "/process$", end_this_process)
+    ended = push(run_task, draft, **options)
+    assert isinstance(ended.error, AltinnSupersededError)
+    assert not look.instance(draft["instance_id"])["status"].get("isSoftDeleted")
 
 
 def test_what_may_be_on_its_way_is_not_withdrawn(
@@ -347,6 +412,21 @@ def test_on_existing_fail_stops_at_others_and_goes_on_with_its_own(
     refused = create(run_task, on_existing="fail")
     assert refused.state == "failed"
     assert "on_existing is 'fail'" in str(refused.error)
+
+
+def test_on_existing_fail_stops_at_others_also_where_its_own_creation_was_refused(
+    run_task: RunTask, supervisor: MemorySupervisor, connection: str, look: Look
+) -> None:
+    order = {"fault": "403", "method": "POST", "path": CREATE}
+    requests.post(f"{look.base_url}/_emulator/faults", json=[order], timeout=10).raise_for_status()
+    assert create(run_task, on_existing="fail").state != "success"
+    own = dict(supervisor.store)
+    supervisor.store.clear()
+    other = create(run_task).result
+    supervisor.store = own
+    refused = create(run_task, on_existing="fail")
+    assert refused.state == "failed"
+    assert str(other) in str(refused.error)
 
 
 def test_changed_documents_become_the_next_correction_when_that_is_wanted(

@@ -109,6 +109,8 @@ class World:
         self.regimes = Regimes(self)
         self.hidden: dict[str, float] = {}
         """Instances that the query does not show yet, and until when, in simulated seconds."""
+        self.resets = 0
+        """How often everything has begun anew."""
 
     def app(self, org: str, name: str) -> AppFolder | None:
         """Return the app of a path; case does not matter."""
@@ -249,6 +251,7 @@ class World:
 
         :param seed: of the ids from now on; that of the options when left out.
         """
+        self.resets += 1
         self.store.clear()
         self.instances.renew_ids(id_source(self.options.seed, self.store))
         self.identity.reset()

@@ -27,7 +27,7 @@ from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner, check_
 from altinn.protocol.session import Session
 from altinn.protocol.settings import Settings, settings_from, with_files_read
 from altinn.protocol.storage_api import Storage
-from altinn.protocol.wire import Flow, NeedToken
+from altinn.protocol.wire import Flow, HttpRequest, NeedToken
 from altinn.transport import AwaitingDriver, BlockingDriver
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class AltinnHook(BaseHook):
         self.on_behalf_of = on_behalf_of
         self.external_ref = external_ref
         self.sleep: Callable[[float], None] = time.sleep
+        self.check: Callable[[HttpRequest], None] = lambda _request: None
         self._masked: set[str] = set()
 
     @cached_property
@@ -123,6 +124,7 @@ class AltinnHook(BaseHook):
             tokens=lambda need: self._token(self.settings, need),
             sleep=lambda seconds: self.sleep(seconds),
             report=lambda line: self.log.info("%s", line),
+            check=lambda request: self.check(request),
         )
 
     def run(self, flow: Flow[T]) -> T:

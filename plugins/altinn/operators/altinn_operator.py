@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from airflow.sdk.definitions.retry_policy import RetryPolicy
 
     from altinn.protocol.model import Instance
+    from altinn.protocol.wire import HttpRequest
 
 
 class AltinnOperator(TextTemplates, BaseOperator):
@@ -183,7 +184,7 @@ class AltinnPatientOperator(AltinnOperator):
         self._is_killed = True
 
     def _patiently(self, context: Context, waited: float) -> Any:
-        self.hook.sleep = self._sleep
+        self.hook.sleep, self.hook.check = self._sleep, self._check
         living = LivingTry(context, lambda: self._is_killed)
         while True:
             living.begin()
@@ -220,16 +221,27 @@ class AltinnPatientOperator(AltinnOperator):
                 raise AltinnSupersededError("this task was ended from outside: nothing more is sent")
             time.sleep(min(left, 0.25))
 
+    def _check(self, request: HttpRequest) -> None:
+        """Keep what writes from being sent by a task that was ended from outside, however late that became known."""
+        # The release of Storage's lock is let through: others wait for it.
+        if self._is_killed and request.method not in ("GET", "HEAD") and not request.url.endswith("/lock"):
+            raise AltinnSupersededError(f"this task was ended from outside: {request.method} is not sent")
+
     def _withdraw(self, living: LivingTry, instance_id: InstanceId) -> None:
         """Mark the draft as deleted if it is ours, unsubmitted, and no newer try has begun."""
+        session, app = self.hook.session, self.hook.app(self.app)
+        self.hook.check = lambda _request: None
         try:
             living.require_last(f"the deletion of {instance_id}")
-            instance = self.hook.run(self.hook.session.perform(self.hook.storage.get_instance(instance_id)))
+            instance = self.hook.run(session.perform(self.hook.storage.get_instance(instance_id)))
             own = FilingKey.stamped_on(instance) is not None and instance.process.task_type == "data"
             if not own or is_delivered(instance) or instance.is_soft_deleted:
                 self.report(f"{instance_id} stays: it is no unsubmitted draft of ours ({instance.process.where})")
                 return
-            self.hook.run(self.hook.session.perform(self.hook.app(self.app).delete(instance_id)))
+            if self.hook.run(session.perform(app.get_process(instance_id))).is_moving:
+                self.report(f"{instance_id} stays: a push of it is under way at Altinn")
+                return
+            self.hook.run(session.perform(app.delete(instance_id)))
             self.report(f"{instance_id} is marked as deleted, because this task was ended from outside")
         except AltinnError as exc:
             self.report(f"{instance_id} stays: {exc}")

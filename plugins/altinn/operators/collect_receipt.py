@@ -13,13 +13,17 @@ from airflow.sdk.exceptions import AirflowSkipException
 from altinn.authorities.authority import Authority, load_authority
 from altinn.documents import opened, storage_path
 from altinn.evidence import masked
+from altinn.exceptions import AltinnDiffersError
 from altinn.operators.altinn_operator import AltinnInstanceOperator
+from altinn.operators.approval_check import flat_documents
 from altinn.operators.earlier_bundle import receipts_in, whole_bundle
 from altinn.operators.receipt_bundle import ReceiptBundle
 from altinn.protocol.feedback import with_feedback
 from altinn.protocol.filing_key import KIND_STAMP, PERIOD_STAMP, correction_of
+from altinn.protocol.manifest import ExpectedElement, Manifest
 from altinn.protocol.outcome import ACCEPTED, REJECTED, WAITING_FOR_AUTHORITY, Outcome
 from altinn.protocol.signature import with_signature
+from altinn.protocol.submission import delivered_at
 from altinn.protocol.verdict_documents import VerdictDocuments
 from altinn.runs import FILE_MISSING, RunRules
 from altinn.triggers.pause_trigger import AltinnPauseTrigger
@@ -83,7 +87,9 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
 
     :param authority: the report's authority; see `load_authority`.
     :param folder: where bundles lie; each gets a folder of its own there, named by the instance.
-    :param documents: what the upload tasks returned: what was sent.
+    :param documents: what the upload tasks returned: what was sent. What was delivered is compared with it.
+    :param ignored_types: data types that others may add to, as in AltinnProcessNextOperator; the authority's receipts
+        are among them.
     :param validation: what the validate task returned.
     :param period: the period's name; by default the one stamped into the instance.
     :param already_filed: whether the instance had been delivered before this run: the instantiate task's XCom
@@ -119,6 +125,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         authority: str | Mapping[str, Any] | Authority,
         folder: str,
         documents: Sequence[Any] | None = None,
+        ignored_types: Sequence[str] = (),
         validation: Sequence[Any] | None = None,
         period: str | None = None,
         already_filed: bool | str = False,
@@ -138,6 +145,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
         self.authority = authority
         self.folder = folder
         self.documents = documents
+        self.ignored_types = ignored_types
         self.validation = validation
         self.period = period
         self.already_filed = already_filed
@@ -152,6 +160,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
 
         :raises AltinnRejectedError: the authority rejected the report; carries its codes. The bundle is written.
         :raises AltinnUnknownOutcomeError: it is neither accepted nor rejected.
+        :raises AltinnDiffersError: it is accepted, with other documents than `documents`. The bundle is written.
         """
         return self.go_on(context)
 
@@ -172,6 +181,7 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             bundle.clean_up()
         files = receipts_in(kept, folder)
         outcome.require_accepted(instance_id)
+        self._require_as_sent(authority, instance)
         told = outcome.masked()
         results = authority.results(contents)
         receipt = self._receipt(kept, instance, told, folder, files) | results
@@ -228,6 +238,28 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
 
     def _period(self, instance: Instance) -> str:
         return str(self.period or instance.stamps.get(PERIOD_STAMP, ""))
+
+    def _require_as_sent(self, authority: Authority, instance: Instance) -> None:
+        """Compare what was delivered with what was uploaded: the last step may have been a person's.
+
+        :raises AltinnDiffersError: something else was delivered.
+        """
+        expected = tuple(ExpectedElement.from_json(one) for one in flat_documents(self.documents, partial=True))
+        if not expected:
+            return
+        session, app = self.hook.session, self.hook.app(self.app)
+        process = self.hook.run(session.perform(app.get_process(instance.id)))
+        at = self.hook.run(delivered_at(session, app, instance.id, process))
+        ignored = (*self.ignored_types, *authority.receipt_types)
+        manifest = Manifest(session, self.hook.storage, app, instance.id, expected, ignored)
+        try:
+            self.hook.run(manifest.check_seen(instance, at, was_long_ago=True))
+        except AltinnDiffersError as exc:
+            raise AltinnDiffersError(
+                f"{instance.id} is accepted, and holds something else than was uploaded. Look at it in Altinn, and "
+                f"file a correction. Found: {exc}",
+                [str(instance.id)],
+            ) from exc
 
     def _receipt(
         self,

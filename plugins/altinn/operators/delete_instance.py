@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from altinn.exceptions import AltinnFilingError
+from altinn.exceptions import AltinnFilingError, AltinnNotYetError
 from altinn.operators.altinn_operator import AltinnPatientInstanceOperator
+from altinn.protocol.creation import PUSH_LIMIT, PUSH_PAUSE
 from altinn.protocol.filing_key import STAMP_NAMES
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ class AltinnDeleteInstanceOperator(AltinnPatientInstanceOperator):
     Altinn lets a sender delete what has been delivered. So the instance is read right before: it must carry this
     provider's stamp and stand in its data task, else nothing happens and the task fails. The deletion is a soft one;
     a person can undo it. Safe to retry: a draft that is deleted already is a success.
+
+    A push that goes on at Altinn delivers a deleted draft all the same. Version 9 tells of it, and it is waited for;
+    version 8 does not, so do not let this operator follow a push whose outcome is unknown.
 
     :return: True if this task deleted it, False if it was deleted before.
     """
@@ -40,10 +44,18 @@ class AltinnDeleteInstanceOperator(AltinnPatientInstanceOperator):
                 f"{instance_id} is no draft any more ({instance.process.where}): a delivered filing is never deleted",
                 [str(instance_id)],
             )
+        session, app = self.hook.session, self.hook.app(self.app)
+        process = self.hook.run(session.perform(app.get_process(instance_id)))
+        if process.workflow == "processing" and process.is_moving:
+            raise AltinnNotYetError(
+                f"a push of {instance_id} from {process.where} is under way at Altinn: it is not deleted meanwhile",
+                PUSH_PAUSE,
+                PUSH_LIMIT,
+            )
         living.prove(f"the deletion of {instance_id}")
         ledger = self.ledger_of(context, instance_id=str(instance_id))
         ledger.record("deleting", {})
-        self.hook.run(self.hook.session.perform(self.hook.app(self.app).delete(instance_id)))
+        self.hook.run(session.perform(app.delete(instance_id)))
         ledger.record("deleted", {})
         self.log.info("%s is marked as deleted", instance_id)
         return True

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from altinn.authorities.authority import Authority, load_authority
 from altinn.authorities.period_readers import period_reader
-from altinn.exceptions import AltinnAmbiguousError, AltinnFilingError, AltinnInputError, AltinnUnknownOutcomeError
+from altinn.exceptions import AltinnAmbiguousError, AltinnFilingError, AltinnInputError
 from altinn.operators.altinn_operator import AltinnOperator
-from altinn.protocol.filing import is_delivered
+from altinn.protocol.filing_key import FilingKey, is_delivered
 from altinn.protocol.identifiers import AppId, InstanceOwner
+from altinn.protocol.instance_search import InstanceSearch
 from altinn.protocol.model import Instance
-from altinn.protocol.wire import Flow
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_MAX_PAGES = 200
 
 
 class AltinnFindInstanceOperator(AltinnOperator):
@@ -70,8 +68,9 @@ class AltinnFindInstanceOperator(AltinnOperator):
             raise AltinnInputError("period is empty: name it, for example '2025-Q3'")
         owner = self.hook.owner(organisation_number=self.organisation_number, party_id=self.party_id)
         app_id = AppId.parse(self.app)
-        instances = self.hook.run(self._scan(app_id, owner))
-        found, unread = self._of_period([i for i in instances if _counts(i, app_id, owner)], wanted)
+        key = FilingKey.of(app_id, owner, wanted, "main", 0)
+        seen = self.hook.run(InstanceSearch(self.hook.session, self.hook.storage, key).instances())
+        found, unread = self._of_period([i for i in seen if is_delivered(i) or not i.is_soft_deleted], wanted)
         if len(found) != 1:
             raise self._not_one(found, unread, wanted, owner)
         if unread:
@@ -86,18 +85,6 @@ class AltinnFindInstanceOperator(AltinnOperator):
         self.show_instance(context, instance.id)
         self.report(f"found {instance.id} for {wanted}: {instance.process.where}")
         return str(instance.id)
-
-    def _scan(self, app_id: AppId, owner: InstanceOwner) -> Flow[tuple[Instance, ...]]:
-        by_id: dict[str, Instance] = {}
-        page = yield from self.hook.session.perform(self.hook.storage.query(app_id, owner))
-        for _ in range(_MAX_PAGES):
-            by_id.update((str(i.id), i) for i in page.instances)
-            if not page.next:
-                return tuple(by_id.values())
-            page = yield from self.hook.session.perform(self.hook.storage.following(page, owner))
-        raise AltinnUnknownOutcomeError(
-            f"{owner.label} has more than {_MAX_PAGES} pages of instances: not read further"
-        )
 
     def _of_period(self, instances: Sequence[Instance], wanted: str) -> tuple[list[Instance], list[Instance]]:
         """Return the instances of the period, and those whose period cannot be read."""
@@ -131,10 +118,3 @@ class AltinnFindInstanceOperator(AltinnOperator):
             "whether the company has to answer this form for this period",
             ids,
         )
-
-
-def _counts(instance: Instance, app_id: AppId, owner: InstanceOwner) -> bool:
-    """Whether an instance is of this app and owner, and has not been thrown away."""
-    own = owner.matches(party_id=instance.id.party, organisation_number=instance.organisation_number)
-    gone = instance.is_hard_deleted or (instance.is_soft_deleted and not is_delivered(instance))
-    return instance.app_id == str(app_id) and own and not gone

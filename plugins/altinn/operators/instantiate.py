@@ -240,13 +240,15 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
 
     def _rules(self, context: Context, living: LivingTry, key: FilingKey, meant: MeantDocuments) -> Filing:
         """Return the rules for one key, which remember what they make."""
-        notes = _Notes(context, key)
+        notes = _Notes(living, key)
         ledger = self.ledger_of(context, **key.as_json(), sha256=meant.sha256)
 
         def record(event: str, more: Mapping[str, Any]) -> None:
             ledger.record(event, more)
             if event == "creating":
                 notes.begin()
+            elif event == "creation refused":
+                notes.take_back()
             elif event == "created":
                 notes.remember(str(more["instance_id"]))
 
@@ -291,13 +293,12 @@ class AltinnInstantiateOperator(AltinnPatientOperator):
 class _Notes:
     """What earlier tries of this task have noted of a key: hints that Altinn's own state decides on."""
 
-    def __init__(self, context: Context, key: FilingKey) -> None:
-        self._store = context["task_state_store"]
+    def __init__(self, living: LivingTry, key: FilingKey) -> None:
+        self._living = living
         self._key = str(key)
-        kept = self._store.get(_NOTES_KEY)
-        self._notes: dict[str, Any] = {}
-        if isinstance(kept, dict) and kept.get("key") == self._key:
-            self._notes = dict(kept)
+        kept = living.noted(_NOTES_KEY)
+        self._notes = dict(kept) if kept.get("key") == self._key else {}
+        self._before = self._notes
 
     @property
     def has_begun(self) -> bool:
@@ -314,15 +315,17 @@ class _Notes:
         """Note that a creation is about to be sent."""
         self._write({"key": self._key})
 
+    def take_back(self) -> None:
+        """Note that the creation that was about to be sent has made nothing."""
+        self._write(self._before)
+
     def remember(self, instance_id: str) -> None:
         """Note what was made."""
         self._write({"key": self._key, "instance_id": instance_id})
 
     def _write(self, notes: dict[str, Any]) -> None:
-        from airflow.sdk.execution_time.context import NEVER_EXPIRE
-
         self._notes = notes
-        self._store.set(_NOTES_KEY, notes, retention=NEVER_EXPIRE)
+        self._living.note(_NOTES_KEY, notes, f"what follows of the creation for {self._key}")
 
 
 class AltinnInstantiateMultipartOperator(AltinnOperator):

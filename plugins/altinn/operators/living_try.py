@@ -43,6 +43,31 @@ class LivingTry:
         """
         self._asked(lambda: self._store.set(FENCE_KEY, self._mark), "anything")
 
+    @property
+    def try_id(self) -> str:
+        """Airflow's id of this try; it stays when the try comes back from a wait."""
+        return str(self._ti.id)
+
+    def noted(self, key: str) -> dict[str, Any]:
+        """Return what this task has noted, in this try or an earlier one; empty for nothing.
+
+        :raises AltinnSupersededError: another try goes on.
+        :raises AltinnFenceError: Airflow does not answer.
+        """
+        kept = self._asked(lambda: self._store.get(key), "anything")
+        return kept if isinstance(kept, dict) else {}
+
+    def note(self, key: str, value: dict[str, Any], what: str) -> None:
+        """Note something for this task's later tries, for ever.
+
+        :param what: what is about to be sent, for the error.
+        :raises AltinnSupersededError: another try goes on.
+        :raises AltinnFenceError: Airflow does not answer.
+        """
+        from airflow.sdk.execution_time.context import NEVER_EXPIRE
+
+        self._asked(lambda: self._store.set(key, value, retention=NEVER_EXPIRE), what)
+
     def prove(self, what: str) -> None:
         """Return only if this is the living try.
 

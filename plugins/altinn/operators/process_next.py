@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from altinn.authorities.period_readers import period_reader_of_app
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from altinn.protocol.model import Process
 
 INSTANCE_LOCK = "instance_lock"
+_PUSHED_KEY = "altinn_pushed"
+"""Under which a task notes, for its later tries, which instance it has begun to push."""
 
 
 class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
@@ -109,17 +112,25 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         instance_id = self.checked_instance_id(context)
         if RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill).looks_only:
             return _where(instance_id, self.require_delivered(instance_id).process, moved=False)
-        self._draft = instance_id
+        pushed = living.noted(_PUSHED_KEY)
+        has_pushed = pushed.get("instance_id") == str(instance_id)
+        # What may be on its way, since this try or an earlier one, nobody withdraws any more.
+        self._draft = None if has_pushed else instance_id
         if self.needs_approval:
             check_approval(self.approved, self.documents, instance_id)
         ledger = self.ledger_of(context, instance_id=str(instance_id))
 
         def record(event: str, more: Mapping[str, Any]) -> None:
             if event in ("pushing", "resuming"):
-                self._draft = None  # From here on it may be delivered: nobody withdraws it any more.
+                self._draft = None
+                note = {"instance_id": str(instance_id), "try": living.try_id}
+                living.note(_PUSHED_KEY, note, f"the push of {instance_id}")
             ledger.record(event, more)
 
-        done = self.hook.run(self._submission(instance_id, living, waited, record).run())
+        submission = self._submission(instance_id, living, waited, record)
+        if has_pushed and pushed.get("try") == living.try_id:
+            submission = replace(submission, advance=replace(submission.advance, has_pushed=True))
+        done = self.hook.run(submission.run())
         return _where(instance_id, done.process, done.moved)
 
     def _check_arguments(self) -> None:
@@ -151,7 +162,6 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
                 to_task=self.to_task or "",
                 action=self.action or "",
                 fence=living.prove,
-                halt=living.halt,
                 lock_wait=self.lock_wait,
                 report=self.report,
                 record=record,

@@ -16,6 +16,7 @@ from altinn.exceptions import (
     AltinnConflictError,
     AltinnForbiddenError,
     AltinnHttpError,
+    AltinnInputError,
     AltinnLockedError,
     AltinnNoAnswerError,
     AltinnNotFoundError,
@@ -35,6 +36,7 @@ from altinn.exceptions import (
     Problem,
 )
 from altinn.protocol.app_api import App
+from altinn.protocol.creation import PUSH_LIMIT, PUSH_PAUSE
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.model import Process, ProcessEvent
 from altinn.protocol.session import Session
@@ -53,8 +55,6 @@ DEFAULT_ACTIONS = {
 SERVICE_TASKS = frozenset({"pdf", "eFormidling", "fiksArkiv", "subformPdf"})
 """Types of tasks that the app does by itself; `write` pushes on where one was left standing."""
 
-_WORKFLOW_PAUSE, _WORKFLOW_LIMIT = 10.0, 6 * 3600.0
-"""Seconds between the looks at version 9's engine, and until the wait for it is given up."""
 _LOCK_PAUSE, _LOCK_LIMIT = 20.0, 400.0
 """Seconds; an app that died inside a push leaves the lock behind for 5 minutes."""
 
@@ -98,7 +98,7 @@ class Advance:
     :param lock_wait: seconds to wait here for somebody else's push before the wait goes elsewhere.
     :param report: takes one line for each decision, for the log.
     :param record: takes each effect, for the ledger.
-    :param halt: is called with nothing in between; raises when this process has been told to end since the last look.
+    :param has_pushed: this try has pushed already, and comes back because Altinn was at work.
     """
 
     session: Session
@@ -112,17 +112,20 @@ class Advance:
     to_task: str = ""
     fence: Callable[[str], None] = lambda _what: None
     record: Callable[[str, Mapping[str, Any]], None] = lambda _event, _more: None
-    halt: Callable[[str], None] = lambda _what: None
+    has_pushed: bool = False
 
     def run(self) -> Flow[Advanced]:
         """Push once if the instance is where the plan expects it.
 
+        :raises AltinnInputError: `from_task` is a type that several tasks of the app have.
         :raises AltinnUnexpectedStateError: it is in another task that this one does not lead to.
+        :raises AltinnNotYetError: Altinn is at work, with this push or another one.
         :raises AltinnActionDeniedError: the caller may not do the action here.
         :raises AltinnValidationError: the data stops the process.
         :raises AltinnUnknownOutcomeError: no clean answer and no movement; a retry looks first.
         """
         before, moved = yield from self._read_at_rest()
+        self._require_one(before)
         if self._is_here(before):
             self._require_planned(before)
             self._action(before)
@@ -136,10 +139,9 @@ class Advance:
             if self._is_left_standing(before):
                 return (yield from self._push(before, "write"))
         self.report(f"{self.instance_id} is past {self.from_task} already: {before.where}")
-        return Advanced(before, moved=moved)
+        return Advanced(before, moved=moved or self.has_pushed)
 
     def _push(self, before: Process, action: str) -> Flow[Advanced]:
-        self.halt(f"the push of {self.instance_id} from {before.where}")
         self.record("pushing", {"from": before.where, "action": action})
         try:
             after = yield from self.session.perform(self.app.next(self.instance_id, action))
@@ -151,6 +153,8 @@ class Advance:
             raise (yield from self._explained(exc)) from exc
         self.report(f"{self.instance_id}: {action} moved {before.where} -> {after.where}")
         self.record("pushed", {"from": before.where, "to": after.where, "action": action})
+        if after.workflow == "processing":
+            raise self._not_yet(f"{self.instance_id} was pushed, and Altinn is still at work on it in {after.where}")
         if after.task_type in SERVICE_TASKS and not after.workflow:
             self.report(f"{self.instance_id} stands in {after.where}, which the app has to do")
         return Advanced(after, moved=True)
@@ -177,7 +181,7 @@ class Advance:
         return process, moved
 
     def _not_yet(self, text: str) -> AltinnNotYetError:
-        return AltinnNotYetError(text, _WORKFLOW_PAUSE, _WORKFLOW_LIMIT)
+        return AltinnNotYetError(text, PUSH_PAUSE, PUSH_LIMIT)
 
     def _resumed(self, process: Process) -> Flow[tuple[Process, bool]]:
         """Go on with the step that failed: `process/resume` acts on that step alone, and may deliver.
@@ -191,7 +195,6 @@ class Advance:
         now = yield from self._read()
         if now.workflow != "failed" or now.flow != process.flow:
             return now, False
-        self.halt(f"the resumption of {self.instance_id}")
         self.record("resuming", {"from": process.where})
         try:
             yield from self.session.perform(self.app.resume(self.instance_id))
@@ -230,6 +233,15 @@ class Advance:
                 f"{', '.join(process.task_ids)}), so a push from {process.where} would lead elsewhere: nothing was "
                 "pushed. See whether the app was changed, and adapt the plan",
                 [str(self.instance_id)],
+            )
+
+    def _require_one(self, process: Process) -> None:
+        """Stop where the name is a type that several tasks have: a second push would leave the next one of them."""
+        same = [one for one, kind in zip(process.task_ids, process.task_types, strict=False) if kind == self.from_task]
+        if len(same) > 1 and self.from_task not in process.task_ids and not process.is_ended:
+            raise AltinnInputError(
+                f"{self.instance_id}: the app has {len(same)} tasks of type {self.from_task}, so nobody can tell which "
+                f"one is to be left: nothing was pushed. Name it by its id in from_task: {', '.join(same)}"
             )
 
     def _is_here(self, process: Process) -> bool:

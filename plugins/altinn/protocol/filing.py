@@ -16,8 +16,10 @@ from altinn.exceptions import (
     AltinnError,
     AltinnFilingError,
     AltinnForeignInstanceError,
+    AltinnHttpError,
     AltinnInputError,
     AltinnNoAnswerError,
+    AltinnNotSentError,
     AltinnNotYetError,
     AltinnServerError,
     AltinnUnauthorizedError,
@@ -121,14 +123,19 @@ class Filing:
     def find(self) -> Flow[Filed | None]:
         """Look for the key's instance over every page; take what is delivered, else the oldest finished draft.
 
+        Nothing is written. `find_or_create` also makes a creation go on that failed half-way.
+
         :raises AltinnForeignInstanceError: somebody else made an instance of this period.
         :raises AltinnAmbiguousError: more than one instance of this key has been delivered.
         :raises AltinnNotYetError: a creation is still under way.
         """
+        return (yield from self._found(adopting=False))
+
+    def _found(self, *, adopting: bool) -> Flow[Filed | None]:
         ours = yield from self.look()
         chosen = the_delivered(ours)
         if chosen is None:
-            chosen = yield from self.oldest_finished(drafts_of(ours))
+            chosen = yield from self.oldest_finished(drafts_of(ours), adopting=adopting)
         if chosen is None:
             return None
         others = tuple(str(i.id) for i in ours if i.id != chosen.id)
@@ -159,12 +166,13 @@ class Filing:
         self.report(f"{name} is remembered here and not shown by the query yet")
         return [] if instance.is_hard_deleted and not is_delivered(instance) else [instance]
 
-    def oldest_finished(self, drafts: Sequence[Instance]) -> Flow[Instance | None]:
+    def oldest_finished(self, drafts: Sequence[Instance], *, adopting: bool = False) -> Flow[Instance | None]:
         """Return the first of these drafts whose creation has finished.
 
+        :param adopting: the caller goes on with it, so that a creation that failed is to be resumed.
         :raises AltinnNotYetError: the creation of one before it is still under way.
         """
-        creation = Creation(self.session, self.app, self.report)
+        creation = self._creation(self.fence if adopting else None)
         for draft in drafts:
             if (yield from creation.is_finished(draft)):
                 return draft
@@ -175,11 +183,17 @@ class Filing:
                     max(self.settle / 3, _SHORTEST_PAUSE),
                     CREATION_LIMIT,
                 )
+            if (yield from creation.was_left_alone(draft)):
+                self.report(f"the creation of {draft.id} was lost in Altinn's engine, and nothing is left to wait for")
+                return draft
             self.report(
                 f"{draft.id} carries the key {self.key}, but its creation has not finished within "
                 f"{CREATION_LIMIT:.0f} s: it is never adopted. Look at it in Altinn"
             )
         return None
+
+    def _creation(self, fence: Callable[[str], None] | None) -> Creation:
+        return Creation(self.session, self.app, fence, self.report, self.record)
 
     def _age(self, instance: Instance) -> float | None:
         created, now = moment_of(instance.created), self.session.now
@@ -194,13 +208,16 @@ class Filing:
         :raises AltinnFilingError: there is one, and `on_existing` is "fail".
         """
         values = {**self._values(data_values), **(hints or {})}
-        found = yield from self.find()
+        found = yield from self._found(adopting=True)
         if found is not None:
             return self._adopted(found)
         try:
             created = yield from self._create(values)
         except _PERHAPS_DONE as exc:
             return (yield from self._look_for_lost_creation(exc))
+        except (AltinnHttpError, AltinnNotSentError) as exc:
+            self.record("creation refused", {"error": type(exc).__name__})
+            raise
         self.record("created", {"instance_id": str(created.id)})
         return (yield from self._look_after(created))
 
@@ -225,7 +242,7 @@ class Filing:
         chosen = the_delivered(ours)
         if chosen is None:
             earlier = [i for i in drafts_of(ours) if i.id != created.id]
-            chosen = (yield from self.oldest_finished(self._before(created, earlier))) or created
+            chosen = (yield from self.oldest_finished(self._before(created, earlier), adopting=True)) or created
         others = tuple(str(i.id) for i in ours if i.id != chosen.id)
         if chosen.id != created.id:
             self.report(f"{created.id} is left alone: {chosen.id} is older or delivered")
@@ -263,8 +280,8 @@ class Filing:
         self.report(f"the creation for {self.key} got no clean answer ({type(cause).__name__}): looking for it")
         self.record("creation unclear", {"error": type(cause).__name__})
         if isinstance(cause, AltinnCreationError):
-            yield from Creation(self.session, self.app, self.report).follow_advice(cause, self.storage, self.key)
-        found = yield from self.find()
+            yield from self._creation(self.fence).follow_advice(cause, self.storage, self.key)
+        found = yield from self._found(adopting=True)
         if found is not None:
             self.report(f"found {found.instance.id}: made by the lost creation, or by somebody else")
             self.record("adopted", {"instance_id": str(found.instance.id), "where": found.instance.process.where})

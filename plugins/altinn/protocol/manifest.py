@@ -91,22 +91,26 @@ class Manifest:
             )
         yield from self.check_seen(instance)
 
-    def check_seen(self, instance: Instance, delivered_at: str = "") -> Flow[None]:
+    def check_seen(self, instance: Instance, delivered_at: str = "", *, was_long_ago: bool = False) -> Flow[None]:
         """Compare the instance as it has just been read: after a push nothing is written any more.
 
         :param delivered_at: when the push was that delivered it, by Altinn's clock: what somebody added before that
             was filed with the rest.
+        :param was_long_ago: the authority may have written into it since; what changed after the delivery is left out.
         :raises AltinnDiffersError: an element is missing, differs, or was added by somebody else.
         """
         if not self.expected:
             return
         metadata = yield from self._types()
         forms = form_types(metadata)
-        self._compare_lists(instance, self._watched(instance, metadata, forms))
+        self._compare_lists(instance, self._watched(instance, metadata))
         if delivered_at:
-            self._compare_added(instance, self._addable(metadata, forms), time_key(delivered_at))
+            self._compare_added(instance, self._addable(metadata), time_key(delivered_at))
         by_id = {element.id: element for element in instance.elements}
         for expected in self.expected:
+            changed = by_id[expected.element_id].last_changed
+            if was_long_ago and delivered_at and time_key(changed) > time_key(delivered_at):
+                continue
             if expected.data_type not in forms:
                 yield from self._compare_file(expected, by_id[expected.element_id])
             elif expected.meaning:
@@ -118,21 +122,21 @@ class Manifest:
             self._metadata.update((yield from self.session.perform(self.app.metadata())))
         return self._metadata
 
-    def _watched(self, instance: Instance, metadata: Mapping[str, Any], forms: frozenset[str]) -> frozenset[str]:
+    def _watched(self, instance: Instance, metadata: Mapping[str, Any]) -> frozenset[str]:
         """Return the data types in which nothing may lie but what was uploaded.
 
         Once the instance is delivered the authority adds what it likes; there only uploaded types count.
         """
-        types = self._addable(metadata, forms)
+        types = self._addable(metadata)
         return types & self._uploaded if is_delivered(instance) else types
 
-    def _addable(self, metadata: Mapping[str, Any], forms: frozenset[str]) -> frozenset[str]:
+    def _addable(self, metadata: Mapping[str, Any]) -> frozenset[str]:
         """Return the data types whose elements are filed with ours: those that a sender may add to.
 
-        The app makes forms and its own PDF by itself.
+        Some forms, and its own PDF, the app makes by itself.
         """
         types = _uploadable(metadata) - frozenset(self.ignored_types)
-        return types - (forms - self._uploaded) - {_APPS_OWN_PDF}
+        return types - (_made_by_the_app(metadata) - self._uploaded) - {_APPS_OWN_PDF}
 
     @property
     def _uploaded(self) -> frozenset[str]:
@@ -191,6 +195,12 @@ class Manifest:
                 "pushed. Run the upload task again",
                 [str(self.instance_id)],
             )
+
+
+def _made_by_the_app(metadata: Mapping[str, Any]) -> frozenset[str]:
+    """Return the form types of which the app makes an element when a task begins (`appLogic.autoCreate`)."""
+    types = metadata.get("dataTypes") or ()
+    return frozenset(str(item.get("id")) for item in types if (item.get("appLogic") or {}).get("autoCreate"))
 
 
 def _uploadable(metadata: Mapping[str, Any]) -> frozenset[str]:

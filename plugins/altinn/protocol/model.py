@@ -73,6 +73,10 @@ def _file_scan(value: object) -> str:
     return names.get(value, "NotApplicable") if isinstance(value, int) else _text(value) or "NotApplicable"
 
 
+_FIRST_FLOW = 2
+"""The flow of the task that a process begins with; the start event's is 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Process:
     """Where an instance is in its process.
@@ -85,6 +89,7 @@ class Process:
     :param task_ids: every task of the process, where the answer lists them.
     :param task_types: the type of each of `task_ids`.
     :param workflow: version 9's engine: "idle", "processing" or "failed"; empty on version 8.
+    :param workflow_target: the task that the engine is on its way to; empty for the end, and when it is idle.
     """
 
     task_id: str
@@ -99,11 +104,23 @@ class Process:
     workflow: str = ""
     task_types: tuple[str, ...] = ()
     task_started: str = ""
+    workflow_target: str = ""
 
     @property
     def is_ended(self) -> bool:
         """Whether an end event was reached."""
         return bool(self.ended)
+
+    @property
+    def is_being_made(self) -> bool:
+        """Whether version 9's engine is at the instance's creation, or has failed at it, and at no push."""
+        making = self.workflow in ("processing", "failed") and self.flow <= _FIRST_FLOW
+        return making and bool(self.task_id) and self.workflow_target == self.task_id
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether version 9's engine is at a push, or has failed at one, so that it may still go on."""
+        return self.workflow in ("processing", "failed") and not self.is_being_made
 
     @property
     def where(self) -> str:
@@ -133,6 +150,7 @@ class Process:
             workflow=_text(workflow.get("status")),
             task_types=tuple(_text(as_object(item, "process task").get("altinnTaskType")) for item in tasks),
             task_started=_text(task.get("started")),
+            workflow_target=_text(workflow.get("targetTask")),
         )
 
 

@@ -16,9 +16,12 @@ from altinn.exceptions import (
     AltinnUnknownOutcomeError,
 )
 from altinn.protocol.advance import Advance, Advanced
+from altinn.protocol.app_api import App
 from altinn.protocol.filing_key import APPROVAL_STAMP, HASH_STAMP, FilingKey, is_delivered
+from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.manifest import Manifest
 from altinn.protocol.model import Instance, Process
+from altinn.protocol.session import Session
 from altinn.protocol.survivor import LockedLook, SurplusDrafts, Survivor
 from altinn.protocol.timestamps import time_key
 from altinn.protocol.wire import Flow
@@ -56,7 +59,9 @@ class Submission:
         self.record("looked", {**described(instance), "where": instance.process.where})
         advanced = yield from self._bound().run()
         if advanced.process.is_ended or advanced.process.task_type == "feedback":
-            yield from self._look_at_delivered(advanced, (yield from self._delivered_at(advanced.process)))
+            advance = self.advance
+            at = yield from delivered_at(advance.session, advance.app, advance.instance_id, advanced.process)
+            yield from self._look_at_delivered(advanced, at)
         return advanced
 
     def _bound(self) -> Advance:
@@ -84,20 +89,6 @@ class Submission:
                 [str(instance.id)],
             )
         yield from survivor.check(instance)
-
-    def _delivered_at(self, process: Process) -> Flow[str]:
-        """Return when the push was that delivered, by Altinn's clock; empty when Altinn does not say."""
-        if process.task_type == "feedback":
-            return process.task_started
-        types = dict(zip(process.task_ids, process.task_types, strict=False))
-        if "feedback" not in types.values():
-            return process.ended if types else ""
-        try:
-            history = yield from self.advance.session.perform(self.advance.app.history(self.advance.instance_id))
-        except (AltinnForbiddenError, AltinnNotFoundError):
-            return ""
-        begun = [event.started or event.occurred for event in history if types.get(event.element_id) == "feedback"]
-        return min(filter(None, begun), key=time_key, default="")
 
     def _look_at_delivered(self, advanced: Advanced, delivered_at: str) -> Flow[None]:
         """Read back what was delivered; red when it is not what was meant. Then mark the drafts that are left over."""
@@ -151,6 +142,21 @@ class Submission:
             return
         for one in removed:
             self.record("deleted", {"instance_id": one, "because of": str(instance.id)})
+
+
+def delivered_at(session: Session, app: App, instance_id: InstanceId, process: Process) -> Flow[str]:
+    """Return when the push was that delivered, by Altinn's clock; empty when Altinn does not say."""
+    if process.task_type == "feedback":
+        return process.task_started
+    types = dict(zip(process.task_ids, process.task_types, strict=False))
+    if "feedback" not in types.values():
+        return process.ended if types else ""
+    try:
+        history = yield from session.perform(app.history(instance_id))
+    except (AltinnForbiddenError, AltinnNotFoundError):
+        return ""
+    begun = [event.started or event.occurred for event in history if types.get(event.element_id) == "feedback"]
+    return min(filter(None, begun), key=time_key, default="")
 
 
 def described(instance: Instance) -> dict[str, Any]:

@@ -26,7 +26,9 @@ OWNER = "974760673"
 ACTIONS = {"pdf": "write", "data": "write", "confirmation": "confirm", "signing": "sign", "feedback": "owner"}
 ANEW = b'<?xml version="1.0" encoding="utf-8"?>\n'
 DATA_TYPES: list[dict[str, Any]] = [
-    {"id": "model", "appLogic": {"classRef": "Models.Model"}, "maxCount": 1},
+    {"id": "model", "appLogic": {"classRef": "Models.Model", "autoCreate": True}, "maxCount": 1},
+    {"id": "subform", "appLogic": {"classRef": "Models.Subform"}},
+    {"id": "summary", "appLogic": {"classRef": "Models.Summary", "autoCreate": True}},
     {"id": "attachment"},
     {"id": "letter", "maxCount": 1},
     {"id": "owner-note", "allowedContributers": ["org:ttd"]},
@@ -255,7 +257,9 @@ class RemoteAltinn:
         if fresh:
             may = ACTIONS.values() if not self.rights_by_task else [ACTIONS[task_type]]
             task["actions"] = {"read": True, **{a: a in may for a in self.listed}}
-        return {"started": kept.created, "currentTask": task, "ended": None, "endEvent": None}
+        tasks = [{"elementId": one, "altinnTaskType": kind} for one, kind in self.tasks]
+        listed = {"processTasks": tasks} if fresh else {}
+        return {"started": kept.created, "currentTask": task, "ended": None, "endEvent": None, **listed}
 
     def _next(self, kept: Kept, body: dict[str, Any]) -> HttpResponse:
         if kept.guid in self.locked:

@@ -13,6 +13,7 @@ from altinn.exceptions import (
     AltinnDiffersError,
     AltinnError,
     AltinnForbiddenError,
+    AltinnInputError,
     AltinnLockedError,
     AltinnNotFoundError,
     AltinnNotYetError,
@@ -89,6 +90,26 @@ def test_the_action_belongs_to_the_kind_of_task(kind: str, action: str) -> None:
     stage = Stage(RemoteAltinn((("Task_1", "data"), ("Task_2", kind))), task=1)
     assert stage.push(kind).process.is_ended
     assert stage.pushed == [("Task_2", action)]
+
+
+def test_a_type_that_several_tasks_have_names_none_of_them() -> None:
+    """Pushed once more, as a retry does, it would leave the next task of the type: a confirmation nobody asked for."""
+    twice = (("Task_1", "data"), ("Task_2", "confirmation"), ("Task_3", "confirmation"))
+    for task in (1, 2):
+        stage = Stage(RemoteAltinn(twice), task=task)
+        with pytest.raises(AltinnInputError, match=r"2 tasks of type confirmation.*: Task_2, Task_3"):
+            stage.push("confirmation")
+        assert stage.pushed == []
+    stage = Stage(RemoteAltinn(twice), task=1)
+    assert stage.push("Task_2").process.task_id == "Task_3"
+    assert stage.push("Task_2").moved is False
+    assert stage.pushed == [("Task_2", "confirm")]
+
+
+def test_what_several_tasks_share_is_no_matter_once_it_has_ended() -> None:
+    stage = Stage(RemoteAltinn((("Task_1", "data"), ("Task_2", "data"))), task=1)
+    stage.remote.move(stage.kept)
+    assert stage.push("data").process.is_ended
 
 
 def test_an_action_may_be_named() -> None:

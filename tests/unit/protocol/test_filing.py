@@ -26,6 +26,7 @@ from altinn.protocol.app_api import App
 from altinn.protocol.filing import Filed, Filing, FilingKey, choose, is_delivered, refuse_taken_stamps
 from altinn.protocol.identifiers import AppId, InstanceId, InstanceOwner
 from altinn.protocol.model import Instance
+from altinn.protocol.session import Session
 from altinn.protocol.storage_api import Storage
 from altinn.protocol.survivor import Survivor
 from altinn.protocol.wire import Flow, Sleep
@@ -418,13 +419,20 @@ def test_before_a_push_an_older_creation_that_never_ended_is_left_alone_as_well(
 
 
 class Stuck(RemoteAltinn):
-    """Version 9: the workflow engine makes the instance, and may stop."""
+    """Version 9: the workflow engine makes the instance, or moves it, and may stop.
+
+    :ivar target: where it is on its way to: the first task itself when it is made.
+    """
 
     workflow = "processing"
+    target = "Task_1"
     resumed = 0
 
     def _process(self, kept: Kept, *, fresh: bool) -> dict[str, Any]:
-        return {**super()._process(kept, fresh=fresh), **({"workflow": {"status": self.workflow}} if fresh else {})}
+        workflow = {"status": self.workflow}
+        if self.workflow != "idle":
+            workflow["targetTask"] = self.target
+        return {**super()._process(kept, fresh=fresh), **({"workflow": workflow} if fresh else {})}
 
     def _of_instance(self, request: Any, kept: Kept, below: str, query: Any) -> Any:
         if (request.method, below) == ("POST", "/process/resume"):
@@ -449,6 +457,71 @@ def test_version_9_a_creation_that_stopped_is_resumed_and_not_repeated() -> None
     remote.workflow = "failed"
     filed, client = file(remote)
     assert (str(filed.instance.id), remote.resumed, creations(client)) == (kept.id, 1, 0)
+
+
+def test_version_9_a_creation_is_not_resumed_by_who_only_looks() -> None:
+    remote = Stuck()
+    kept = remote.make(KEY.stamps())
+    remote.workflow = "failed"
+    client = Client(remote)
+    found = client.run(filing().find())
+    assert found is not None
+    assert (str(found.instance.id), remote.resumed) == (kept.id, 0)
+
+
+def test_version_9_a_creation_is_not_resumed_by_a_try_that_is_not_the_living_one() -> None:
+    remote = Stuck()
+    remote.make(KEY.stamps())
+    remote.workflow = "failed"
+
+    def replaced(what: str) -> None:
+        raise AltinnSupersededError(what)
+
+    with pytest.raises(AltinnSupersededError, match="the resumption of the creation"):
+        file(remote, fence=replaced)
+    assert remote.resumed == 0
+
+
+@pytest.mark.parametrize("target", ["Task_2", ""])
+def test_version_9_a_push_that_failed_is_not_resumed_by_who_adopts(target: str) -> None:
+    """It may deliver; the push that follows compares before it."""
+    remote = Stuck()
+    kept = remote.make(KEY.stamps())
+    remote.workflow, remote.target = "failed", target
+    filed, client = file(remote)
+    assert (str(filed.instance.id), remote.resumed, creations(client)) == (kept.id, 0, 0)
+
+
+def test_version_9_a_push_that_is_under_way_is_waited_for_however_long_it_takes() -> None:
+    remote = Stuck()
+    kept = remote.make(KEY.stamps())
+    remote.target = "Task_2"
+    for age in (5.0, 10_000.0):
+        with pytest.raises(AltinnNotYetError, match="a push from Task_1") as caught:
+            file(remote, session=_after(kept, age))
+        assert caught.value.limit == 6 * 3600.0
+    remote.workflow = "idle"
+    assert str(file(remote)[0].instance.id) == kept.id
+
+
+@pytest.mark.parametrize(("workflow", "creations_"), [("idle", 0), ("processing", 1)])
+def test_version_9_a_creation_that_never_reached_the_engine_is_adopted_late(workflow: str, creations_: int) -> None:
+    """Its history stays empty; after the limit what it lacks is uploaded."""
+    remote = Stuck()
+    kept = remote.make(KEY.stamps())
+    kept.history.clear()
+    remote.workflow = workflow
+    with pytest.raises(AltinnNotYetError):
+        file(remote, session=_after(kept, 5))
+    filed, client = file(remote, session=_after(kept, 601))
+    assert creations(client) == creations_
+    assert (str(filed.instance.id) == kept.id) is (workflow == "idle")
+
+
+def _after(kept: Kept, seconds: float) -> Session:
+    """Return a session in which it is so many seconds after a creation."""
+    now = datetime.fromisoformat(kept.created) + timedelta(seconds=seconds)
+    return replace(session(), now=lambda: now)
 
 
 @pytest.mark.parametrize(

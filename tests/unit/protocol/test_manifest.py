@@ -130,6 +130,15 @@ def test_anything_else_stops_the_push(change: Callable[[Stage], None], said: str
     assert list(caught.value.instance_ids) == [stage.kept.id]
 
 
+def test_a_form_that_only_a_sender_makes_is_filed_with_the_rest() -> None:
+    stage = Stage()
+    stage.remote.add(stage.kept, "summary", "", b"<made by the app/>")
+    stage.check()
+    stage.remote.add(stage.kept, "subform", "", b"<x/>")
+    with pytest.raises(AltinnDiffersError, match="not ours: subform"):
+        stage.check()
+
+
 def test_what_the_owner_adds_is_not_the_senders_business() -> None:
     stage = Stage()
     stage.remote.add(stage.kept, "owner-note", "", b"x")

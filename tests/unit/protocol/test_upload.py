@@ -80,7 +80,7 @@ class Stage:
 
 def test_form_types_are_what_the_app_reads() -> None:
     metadata = {"dataTypes": [*DATA_TYPES, {"id": "x", "appLogic": None}, {"id": "y", "appLogic": {"classRef": None}}]}
-    assert form_types(metadata) == {"model"}
+    assert form_types(metadata) == {"model", "subform", "summary"}
     assert form_types({}) == form_types({"dataTypes": None}) == frozenset()
 
 

@@ -48,7 +48,7 @@ class FaultLayer:
         self._late: list[Late] = []
         self._refused: dict[str, str] = {}
         self._timers: set[asyncio.Task[None]] = set()
-        self._generation = 0
+        self._generation = self._resets = 0
         self._arriving = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,10 +86,13 @@ class FaultLayer:
         await answered.deliver(send)
 
     def _forget(self) -> None:
-        """Forget what faults left behind once the script was cleared."""
+        """Forget what faults left behind once the script was cleared; what is on its way still arrives."""
         if self._generation != self._world.faults.generation:
             self._generation = self._world.faults.generation
-            self._refused, self._late = {}, []
+            self._refused = {}
+        if self._resets != self._world.resets:
+            self._resets = self._world.resets
+            self._late = []
 
     async def _struck(self, heard: Heard, struck: list[Fault], send: Send) -> None:
         unread = next((f for f in struck if f.fault in UNREAD), None)
