@@ -64,6 +64,14 @@ SHOWN_BY = {
     "read back what was delivered": Schedule(strikes=(Strike(PROCESS, "person_adds_file", 4),)),
     "name the action": Schedule((Plan(disturbances=paused(NEXT, 1, 40.0)),), (Strike(NEXT, "late_duplicate", 1, 5.0),)),
     "never repeat a push": Schedule(strikes=(Strike(NEXT, "answer_lost"),), regimes=frozenset({"rights_not_split"})),
+    "a step that failed goes on only after the same looks": Schedule(
+        deeds=(Deed(40.0, "person_adds_file"),), regimes=frozenset({"step_fails"})
+    ),
+    "a push under way is no creation that broke off": Schedule(
+        (Plan(disturbances=(Disturbance("mark", 1, 60.0, sent=True, where=NEXT),), clears=1),),
+        regimes=frozenset({"step_waits", "version_9"}),
+        seed=3,
+    ),
     "what was deleted is not pushed": Schedule(strikes=(Strike(PROCESS, "person_deletes"),)),
     "tasks as planned": Schedule(regimes=frozenset({"task_removed"})),
     'a 403 or 404 is not "gone"': Schedule(

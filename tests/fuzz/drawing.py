@@ -19,6 +19,7 @@ from tests.fuzz.pressed import (
 from tests.fuzz.pressed_options import (
     approved,
     changed,
+    halted,
     misled,
     redeployed,
     remembered,
@@ -32,5 +33,15 @@ from tests.fuzz.schedules import Schedule
 def schedules() -> st.SearchStrategy[Schedule]:
     """Draw a schedule: half of them of anything, half of them where the rules are known to be hard pressed."""
     pressed = (contested(), overtaken(), unseen(), unfinished(), replaced(), meddled(), paged(), moving(), calm())
-    optional = (withdrawn(), redeployed(), remembered(), misled(), unstamped(), thrown_away(), changed(), approved())
+    optional = (
+        withdrawn(),
+        redeployed(),
+        remembered(),
+        misled(),
+        unstamped(),
+        thrown_away(),
+        changed(),
+        approved(),
+        halted(),
+    )
     return st.one_of(*(anything() for _ in (*pressed, *optional)), *pressed, *optional)

@@ -21,6 +21,7 @@ from tests.fuzz.schedules import (
     QUERY,
     READ,
     REGIMES,
+    RESUME,
     UPLOAD,
     WIRE,
     Disturbance,
@@ -38,7 +39,7 @@ def strikes() -> st.SearchStrategy[Strike]:
     def at(places: tuple[tuple[str, str], ...], faults: tuple[str, ...]) -> st.SearchStrategy[Strike]:
         return st.builds(Strike, st.sampled_from(places), st.sampled_from(faults), often, seconds)
 
-    everywhere = (CREATE, NEXT, NEXT, QUERY, UPLOAD, FORM, PROCESS, HISTORY, READ, DOWNLOAD)
+    everywhere = (CREATE, NEXT, NEXT, RESUME, QUERY, UPLOAD, FORM, PROCESS, HISTORY, READ, DOWNLOAD)
     return st.one_of(
         at(everywhere, WIRE),
         at((CREATE,), CREATING),

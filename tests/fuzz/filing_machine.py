@@ -39,7 +39,7 @@ from tests.fuzz.simulation import Simulation
 
 STEPS = 14
 CLIENTS = 3
-REGIMES = ("small_pages", "rights_not_split", "library_8_10", "version_9", "task_removed", STAMPS_DROPPED)
+REGIMES = ("small_pages", "rights_not_split", "library_8_10", "version_9", "task_removed", "step_fails", STAMPS_DROPPED)
 SECONDS = st.sampled_from((0.004, 0.02, 0.2, 1.0, 10.0, 32.0, 100.0, 700.0))
 CLIENT = st.integers(0, CLIENTS - 1)
 DOCUMENTS = st.sampled_from((0, 0, 0, 1, 2))

@@ -78,8 +78,8 @@ class Note:
 
     @property
     def is_push(self) -> bool:
-        """Whether it moves a process."""
-        return self.method == "PUT" and self.url.endswith("/process/next")
+        """Whether it moves a process, or makes a move go on."""
+        return (self.method, self.url.rpartition("/process/")[2]) in (("PUT", "next"), ("POST", "resume"))
 
     @property
     def is_creation(self) -> bool:

@@ -149,6 +149,8 @@ def _unasked(schedule: Schedule, world: World, received: list[Case], notes: list
         asked = _pushes(case, notes, b"confirm") or [n for n in pushes if not n.body and n.status == 200]
         if case.by != SENDER or len(asked) >= 1 + (not asked or not asked[0].body):
             continue
+        if case.confirmed_by == PERSON:
+            continue
         # An app that is redeployed after the last look at the process, no client can see.
         if not any(at > pushes[-1].read + SERVED for at in others):
             yield Violation(UNASKED, f"{case.guid} was confirmed, which nobody had asked for")

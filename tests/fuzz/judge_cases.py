@@ -10,7 +10,7 @@ from typing import Any
 
 from altinn.emulator.formcodec import read_xml, stored_xml
 from altinn.emulator.world import World
-from tests.fuzz.bystanders import PERSON
+from tests.fuzz.bystanders import PERSON, SENDER
 from tests.fuzz.clients import APP, PARTY, form, letter
 from tests.fuzz.schedules import REDEPLOYED
 from tests.fuzz.virtual_time import EPOCH
@@ -25,6 +25,8 @@ class Case:
 
     :param key: period and kind that are stamped on it; empty texts without a stamp.
     :param for_approval: it was made to be approved by a person.
+    :param by: who pushed it to its end; what version 9's engine writes as the app's owner was pushed by our clients.
+    :param confirmed_by: likewise, over its confirmation.
     :param touched: when a person changed what it holds.
     :param rewritten: when anybody wrote an element anew.
     """
@@ -34,6 +36,7 @@ class Case:
     for_approval: bool
     delivered: float | None
     by: int | None
+    confirmed_by: int | None
     content: Content
     made: float
     finished: float | None
@@ -77,7 +80,8 @@ def _case(world: World, record: dict[str, Any]) -> Case:
         key=(stamps.get("filingperiod", ""), stamps.get("filingkind", "")),
         for_approval="filingapproval" in stamps,
         delivered=_seconds(filing["submitted"]) if filing else None,
-        by=ends[0]["user"]["userId"] if ends else None,
+        by=_who(ends[0]) if ends else None,
+        confirmed_by=next((_who(e) for e in _of(events, "process_EndTask") if _task_of(e) == "confirmation"), None),
         content=sorted((e["dataType"], e["sha256"]) for e in filing["elements"]) if filing else [],
         made=max(min(whole["Created"], default=0.0), hidden),
         finished=max(min(whole["process_StartEvent"]), hidden) if whole["process_StartEvent"] else None,
@@ -86,6 +90,16 @@ def _case(world: World, record: dict[str, Any]) -> Case:
         deleted=min(whole["Deleted"], default=None),
         taken_back=bool(filing and filing["deleted"] and not whole["Deleted"]),
     )
+
+
+def _who(event: dict[str, Any]) -> int:
+    user: int | None = event["user"]["userId"]
+    return SENDER if user is None else user
+
+
+def _task_of(event: dict[str, Any]) -> str:
+    task = (event["processInfo"] or {}).get("currentTask") or {}
+    return str(task.get("altinnTaskType") or "")
 
 
 def _of(events: Sequence[dict[str, Any]], kind: str) -> list[dict[str, Any]]:

@@ -14,15 +14,26 @@ from altinn.protocol.filing import Filed, Filing
 from altinn.protocol.filing_key import choose, is_delivered
 from altinn.protocol.identifiers import InstanceId
 from altinn.protocol.meant_documents import MeantDocuments
-from altinn.protocol.model import Instance, Page
+from altinn.protocol.model import Instance, Page, Process
 from altinn.protocol.storage_api import Storage
 from altinn.protocol.submission import Submission
 from altinn.protocol.wire import Call, Flow
-from tests.fuzz.judge import DOUBLED, ELSEWHERE, NEEDLESS, UNAPPROVED, UNASKED, UNWANTED, WITHDRAWN
+from tests.fuzz.judge import (
+    DOUBLED,
+    ELSEWHERE,
+    LOST,
+    NEEDLESS,
+    REPLACED,
+    UNAPPROVED,
+    UNASKED,
+    UNWANTED,
+    WITHDRAWN,
+)
 from tests.fuzz.mutant_kind import Mutant
 from tests.fuzz.pressed_options import (
     approved,
     changed,
+    halted,
     misled,
     redeployed,
     remembered,
@@ -33,6 +44,7 @@ from tests.fuzz.pressed_options import (
 
 _get_instance, _query = Storage.get_instance, Storage.query
 _known_instance, _last_look = Filing._known_instance, Submission._last_look
+_guarded, _resumed = Advance._guarded, Advance._resumed
 _otherwise, _find_or_create = ChangedFiling._was_delivered_otherwise, ChangedFiling.find_or_create
 
 
@@ -91,7 +103,33 @@ def _corrections_unread(self: ChangedFiling, filed: Filed) -> Flow[bool]:
     return (yield from _otherwise(self, filed))
 
 
+def _guarded_in_its_task_alone(self: Advance, before: Process) -> Flow[Process]:
+    if self._is_left_standing(before):
+        return before
+    return (yield from _guarded(self, before))
+
+
+def _resumed_at_once(self: Advance, process: Process) -> Flow[tuple[Process, bool]]:
+    return (yield from _resumed(replace(self, guard=None, fence=lambda _what: None), process))
+
+
+def _any_workflow(self: Process) -> bool:
+    return self.workflow in ("processing", "failed")
+
+
 OPTION_MUTANTS = (
+    Mutant(
+        "a step that failed goes on only after the same looks",
+        (WITHDRAWN, REPLACED, LOST, DOUBLED),
+        ((Advance, "_guarded", _guarded_in_its_task_alone), (Advance, "_resumed", _resumed_at_once)),
+        halted,
+    ),
+    Mutant(
+        "a push under way is no creation that broke off",
+        (DOUBLED, LOST, REPLACED, WITHDRAWN),
+        ((Process, "is_being_made", property(_any_workflow)),),
+        halted,
+    ),
     Mutant(
         "what was deleted is not pushed",
         (WITHDRAWN,),

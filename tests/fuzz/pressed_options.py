@@ -13,6 +13,7 @@ from tests.fuzz.schedules import (
     QUERY,
     READ,
     REDEPLOYED,
+    RESUME,
     STAMPS_DROPPED,
     THROWN_AWAY,
     Deed,
@@ -122,6 +123,40 @@ def changed() -> st.SearchStrategy[Schedule]:
         st.lists(
             st.builds(Strike, st.sampled_from((CREATE, NEXT, FORM)), lost, st.integers(1, 4), st.just(5.0)), max_size=1
         ).map(tuple),
+    )
+
+
+def halted() -> st.SearchStrategy[Schedule]:
+    """Draw runs of an app whose own last step fails or waits, and what others do meanwhile."""
+    regimes = (
+        frozenset({"step_fails"}),
+        frozenset({"step_fails", "version_9"}),
+        frozenset({"step_fails", "version_9"}),
+        frozenset({"step_waits", "version_9"}),
+        frozenset({"step_waits", "version_9"}),
+    )
+    kind, where = st.sampled_from(("mark", "mark", "orphan", "kill")), st.sampled_from((PROCESS, NEXT, RESUME, READ))
+    befallen = st.builds(
+        Disturbance, kind, st.integers(0, 4), st.sampled_from((1.0, 60.0, 300.0)), st.booleans(), where
+    )
+    first = st.builds(
+        lambda struck, documents, choice: Plan(
+            disturbances=tuple(struck), clears=len(documents) - 1, documents=documents, on_changed=choice
+        ),
+        st.lists(befallen, max_size=2),
+        st.sampled_from(((0,), (0, 0), (0, 1), (0, 1, 0))),
+        st.sampled_from(("fail", "correction")),
+    )
+    other = st.builds(Plan, st.sampled_from((2.0, 60.0, 120.0, 700.0, 900.0)), clears=CLEARED)
+    acts = st.sampled_from(("person_deletes", "person_deletes", "person_edits", "person_adds_file"))
+    deed = st.builds(Deed, st.sampled_from((40.0, 60.0, 100.0, 150.0)), acts)
+    return st.builds(
+        lambda one, others, regime, seed, deeds: Schedule((one, *others), (), (), regime, seed, tuple(deeds)),
+        first,
+        st.lists(other, max_size=1),
+        st.sampled_from(regimes),
+        st.integers(0, 7),
+        st.lists(deed, max_size=1),
     )
 
 

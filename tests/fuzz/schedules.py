@@ -14,6 +14,7 @@ UPLOAD, FORM = ("POST", r"/data$"), ("PUT", r"/data/[0-9a-f-]{36}$")
 PROCESS, HISTORY, READ = ("GET", r"/process$"), ("GET", r"/history$"), ("GET", r"/storage/api/v1/instances/\d+/")
 DOWNLOAD = ("GET", r"/data/[0-9a-f-]{36}$")
 LOCK = ("*", r"/lock$")
+RESUME = ("POST", r"/process/resume$")
 ANY = ("*", r"/instances")
 
 WIRE = (
@@ -75,7 +76,17 @@ DEEDS = (*PERSON, THROWN_AWAY)
 REDEPLOYED = ("task_removed", "task_renamed")
 STAMPS_DROPPED = "stamps_dropped"
 """The app's own code leaves `dataValues` out of what it makes."""
-REGIMES = ("small_pages", "rights_not_split", "library_8_10", "version_9", "task_removed", "no_read_after_end")
+OWN_STEPS = ("step_fails", "step_waits")
+"""The app ends with a step of its own, which fails at first, or (version 9) waits."""
+REGIMES = (
+    "small_pages",
+    "rights_not_split",
+    "library_8_10",
+    "version_9",
+    "task_removed",
+    "no_read_after_end",
+    *OWN_STEPS,
+)
 LAGS = frozenset({"created_earlier", "query_lag"})
 
 
@@ -159,6 +170,11 @@ class Schedule:
     regimes: frozenset[str] = field(default_factory=frozenset)
     seed: int = 0
     deeds: tuple[Deed, ...] = ()
+
+    @property
+    def own_step(self) -> str:
+        """How the app's own last step goes; empty where it has none."""
+        return next(iter(sorted(self.regimes.intersection(OWN_STEPS))), "")
 
     @property
     def outside(self) -> str:

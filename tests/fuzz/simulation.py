@@ -12,9 +12,11 @@ from altinn.emulator.faults.fault_script import EVERY
 from altinn.emulator.world import World
 from tests.fuzz import bystanders
 from tests.fuzz.airflow_run import Run
+from tests.fuzz.clients import APP
 from tests.fuzz.journal import Journal
 from tests.fuzz.judge import Verdict, judge
-from tests.fuzz.schedules import QUERY, STAMPS_DROPPED, Deed, Schedule, Strike
+from tests.fuzz.own_step import with_own_step
+from tests.fuzz.schedules import OWN_STEPS, QUERY, STAMPS_DROPPED, Deed, Schedule, Strike
 from tests.fuzz.virtual_time import StuckError, VirtualLoop
 from tests.fuzz.wire_to_emulator import Wire
 
@@ -40,6 +42,7 @@ class Simulation:
     def __init__(self) -> None:
         self.loop = VirtualLoop()
         self.wire = Wire(self.loop)
+        self._plain = self.world.apps[APP]
 
     @property
     def world(self) -> World:
@@ -71,7 +74,13 @@ class Simulation:
         self.loop.rewind()
         self.world.reset(seed=schedule.seed)
         self.wire.forget()
+        self.world.regimes.refresh()  # The last schedule's are over.
+        self.world.apps[APP] = self._plain
+        if schedule.own_step:
+            self.world.apps[APP] = with_own_step(self._plain, schedule.own_step, schedule.seed)
         for regime in sorted(schedule.regimes):
+            if regime in OWN_STEPS:
+                continue
             if regime == STAMPS_DROPPED:
                 self.wire.drops_stamps = True
             elif regime == "small_pages":

@@ -26,7 +26,7 @@ from altinn.exceptions import (
     AltinnUnavailableError,
 )
 from altinn.protocol.app_api import App
-from altinn.protocol.creation import CREATION_LIMIT, Creation
+from altinn.protocol.creation import CREATION_LIMIT, PUSH_LIMIT, PUSH_PAUSE, Creation
 from altinn.protocol.filing_key import (
     APPROVAL_STAMP,
     HASH_STAMP,
@@ -134,6 +134,8 @@ class Filing:
     def _found(self, *, adopting: bool) -> Flow[Filed | None]:
         ours = yield from self.look()
         chosen = the_delivered(ours)
+        if chosen is None and adopting:
+            yield from self.await_deleted(ours)
         if chosen is None:
             chosen = yield from self.oldest_finished(drafts_of(ours), adopting=adopting)
         if chosen is None:
@@ -191,6 +193,23 @@ class Filing:
                 f"{CREATION_LIMIT:.0f} s: it is never adopted. Look at it in Altinn"
             )
         return None
+
+    def await_deleted(self, ours: Sequence[Instance]) -> Flow[None]:
+        """Wait where a draft was deleted while it was pushed: version 9's engine delivers it all the same.
+
+        :raises AltinnNotYetError: it is at it.
+        """
+        for draft in ours:
+            if not draft.is_soft_deleted or is_delivered(draft):
+                continue
+            process = yield from self.session.perform(self.app.get_process(draft.id))
+            if process.workflow == "processing":
+                raise AltinnNotYetError(
+                    f"{draft.id} was deleted while Altinn was at work on it in {process.where}, which may deliver it "
+                    "all the same",
+                    PUSH_PAUSE,
+                    PUSH_LIMIT,
+                )
 
     def _creation(self, fence: Callable[[str], None] | None) -> Creation:
         return Creation(self.session, self.app, fence, self.report, self.record)

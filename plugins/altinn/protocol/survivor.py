@@ -114,6 +114,8 @@ class Survivor:
             raise AltinnUnexpectedStateError(
                 f"{own} was deleted during the last look: nothing was pushed. See who deleted it", [own]
             )
+        if not is_delivered(chosen):
+            yield from filing.await_deleted(ours)
         if str(chosen.id) != own and not is_delivered(chosen):
             # As in the look before a creation: what was never finished is left alone by everybody.
             drafts = drafts_of(ours)
