@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from tests.crash.filing_steps import Step
-from tests.crash.task_process import Attempt, Crash, Ended
+from tests.crash.task_process import Attempt, Crash, Ended, SharedProcess
 from tests.system.conftest import SOPHIE, MemorySupervisor
 
 SETTLE = 5.0
@@ -38,6 +38,8 @@ class Chain:
     current: dict[str, int] = field(default_factory=dict)
     stores: dict[str, dict[str, Any]] = field(default_factory=dict)
     has_crashed: bool = False
+    _shared: SharedProcess | None = None
+    _steps: list[Step] = field(default_factory=list)
 
     def connect(self, tokens: str) -> None:
         """Give the tasks their connections."""
@@ -51,7 +53,13 @@ class Chain:
 
     def run(self, steps: list[Step]) -> bool:
         """Run every task; False when one stays red."""
-        return all(self._task(step) for step in steps)
+        self._steps = steps
+        try:
+            return all(self._task(step) for step in steps)
+        finally:
+            if self._shared is not None:
+                self._shared.end()
+                self._shared = None
 
     def late_ones_go_on(self) -> None:
         """Continue what was stopped, after everything else has happened."""
@@ -78,7 +86,10 @@ class Chain:
             self.supervisor.store = self.stores.setdefault(step.name, {})
             xcoms = {task: value for (task, key), value in self.supervisor.xcoms.items() if key == "return_value"}
             attempt = Attempt(self.supervisor, lambda: self.current[step.name] == number, crash)
-            attempt.start(partial(step.make, xcoms), number, resume, self.base_url, str(self.log))
+            if crash is None:
+                attempt.start_in(self._process(), step.name, xcoms, number, resume)
+            else:
+                attempt.start(partial(step.make, xcoms), number, resume, self.base_url, str(self.log))
             ended = attempt.serve()
             self.has_crashed = self.has_crashed or ended.state in ("killed", "stopped")
             if ended.state == "stopped":
@@ -89,6 +100,12 @@ class Chain:
             self.advance(seconds)
             resume = {"next_method": method, "next_kwargs": kwargs}
         return Ended("hung")
+
+    def _process(self) -> SharedProcess:
+        if self._shared is None or not self._shared.lives:
+            makes = {step.name: step.make for step in self._steps}
+            self._shared = SharedProcess(makes, self.base_url, str(self.log))
+        return self._shared
 
     def advance(self, seconds: float) -> None:
         """Let time pass in the emulator."""

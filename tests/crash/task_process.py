@@ -1,7 +1,8 @@
-"""One try of a task in a process of its own, run by Airflow's task runner, with Airflow's side in the parent.
+"""Tries of tasks in child processes, run by Airflow's task runner, with Airflow's side in the parent.
 
-The child is a fork of the runner, which has Airflow imported already; so a try takes as long as its work. It talks to
-its supervisor over a socket as a real task does, and dies by SIGKILL or stops by SIGSTOP where a cell says so.
+A child is a fork of the runner, which has Airflow imported already. It talks to its supervisor over a socket as a real
+task does, and dies by SIGKILL or stops by SIGSTOP where a cell says so. A try that something befalls has a process of
+its own; the others of a run share one, since a fork takes as long as their work.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import time
 import traceback
 import urllib.parse
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +42,13 @@ _PRELOADED = (
     "airflow.api_fastapi.execution_api.datamodels.taskinstance",
     "airflow.executors.workloads",
     "airflow.plugins_manager",
+    "airflow.providers.common.io.assets.file",
     "airflow.providers.http.hooks.http",
     "airflow.sdk.definitions.timetables.trigger",
+    "airflow.sdk.execution_time.cache",
     "airflow.sdk.execution_time.supervisor",
+    "airflow.sdk.lineage",
+    "airflow.utils.net",
     "altinn.plugin",
     "altinn.protocol.authentication_api",
     "altinn.protocol.owners",
@@ -134,6 +139,36 @@ class ChildComms:
         return answer
 
 
+Make = Callable[[dict[str, Any]], BaseOperator]
+"""Builds an operator from what earlier tasks returned."""
+
+
+class SharedProcess:
+    """A process for the tries that nothing befalls, one after the other.
+
+    :param makes: how each task is built, by its name.
+    """
+
+    def __init__(self, makes: Mapping[str, Make], base_url: str, log: str) -> None:
+        ours, theirs = socket.socketpair()
+        ours.settimeout(HUNG)
+        self.pid = os.fork()
+        if self.pid == 0:
+            ours.close()
+            _serve_tries(Channel(theirs), makes, base_url, log)
+        theirs.close()
+        self.channel = Channel(ours)
+        self.lives = True
+
+    def end(self) -> None:
+        """End it, and wait until it is gone."""
+        if self.lives:
+            self.lives = False
+            self.channel.sock.close()
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+
+
 class Attempt:
     """A try that was started.
 
@@ -146,7 +181,13 @@ class Attempt:
         self._is_current = is_current
         self._crash = crash
         self._channel: Channel | None = None
+        self._shared: SharedProcess | None = None
         self.pid = 0
+
+    def start_in(self, shared: SharedProcess, name: str, xcoms: dict[str, Any], number: int, resume: Any) -> None:
+        """Have a shared process run it."""
+        self._shared, self.pid, self._channel = shared, shared.pid, shared.channel
+        shared.channel.put((name, xcoms, number, resume))
 
     def start(
         self, make: Callable[[], BaseOperator], try_number: int, resume: dict[str, Any], base_url: str, log: str
@@ -170,7 +211,8 @@ class Attempt:
             try:
                 kind, message = channel.get()
             except TimeoutError:
-                os.kill(self.pid, signal.SIGKILL)
+                if self._shared is None:
+                    os.kill(self.pid, signal.SIGKILL)
                 self._reap()
                 return Ended("hung")
             except (EOFError, OSError):
@@ -180,7 +222,7 @@ class Attempt:
                 os.waitpid(self.pid, os.WUNTRACED)
                 return Ended("stopped")
             if kind == "ended":
-                self._reap()
+                self._reap(has_ended=True)
                 return Ended(*message)
             channel.put(self._answer(message))
             if self._crash and self._crash.point == "xcom" and _is_result(message):
@@ -202,7 +244,11 @@ class Attempt:
             return "answer", comms.ErrorResponse(error=ErrorType.TASK_STORE_NOT_FOUND)
         return "answer", self._supervisor.send(message)
 
-    def _reap(self) -> None:
+    def _reap(self, *, has_ended: bool = False) -> None:
+        if self._shared is not None:
+            if not has_ended:
+                self._shared.end()
+            return
         if self._channel is not None:
             self._channel.sock.close()
         if self.pid:
@@ -224,19 +270,47 @@ def _child(
     crash: Crash | None,
 ) -> None:
     """Run the try, tell how it ended, and leave without a trace."""
-    try:
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+
+    def work() -> tuple[Any, ...]:
+        _write_to(log)
         _let_time_pass_in_the_emulator(base_url)
         if crash:
             _die_at(crash, channel)
-        channel.put(("ended", _run(channel, make(), try_number, resume)))
+        return _run(channel, make(), try_number, resume)
+
+    try:
+        channel.put(("ended", _told(work)))
+    finally:
+        os._exit(0)
+
+
+def _serve_tries(channel: Channel, makes: Mapping[str, Make], base_url: str, log: str) -> None:
+    """Run one try after the other, until the parent ends this process; never return."""
+    try:
+        _write_to(log)
+        _let_time_pass_in_the_emulator(base_url)
+        while True:
+            name, xcoms, number, resume = channel.get()
+            channel.put(("ended", _told(lambda: _run(channel, makes[name](xcoms), number, resume))))  # noqa: B023
+    finally:
+        os._exit(0)
+
+
+def _write_to(log: str) -> None:
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+
+
+def _told(run: Callable[[], tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Run a try and tell how it ended; what is the harness's own fault is told as such."""
+    try:
+        return run()
     except BaseException:
         traceback.print_exc()
-        channel.put(("ended", ("failed", traceback.format_exc(limit=3), "Harness", False, None)))
-    sys.stdout.flush()
-    os._exit(0)
+        return "failed", traceback.format_exc(limit=3), "Harness", False, None
+    finally:
+        sys.stdout.flush()
 
 
 def _run(channel: Channel, operator: BaseOperator, try_number: int, resume: dict[str, Any]) -> tuple[Any, ...]:

@@ -30,6 +30,9 @@ CELLS = [
     "delete | commit | none | split",
     "receipt | commit | none | split",
     "correct at push | commit | none | split",
+    "confirm, step fails | commit | none | split",
+    "push past it | stop | none | split",
+    "resume it | answer | none | split",
     "change after push | commit | none | split",
 ]
 RED_FIRST = 1
