@@ -155,7 +155,7 @@ class Advance:
         self.record("pushed", {"from": before.where, "to": after.where, "action": action})
         if after.workflow == "processing":
             raise self._not_yet(f"{self.instance_id} was pushed, and Altinn is still at work on it in {after.where}")
-        if after.task_type in SERVICE_TASKS and not after.workflow:
+        if _is_own_step(after):
             self.report(f"{self.instance_id} stands in {after.where}, which the app has to do")
         return Advanced(after, moved=True)
 
@@ -284,9 +284,11 @@ class Advance:
             now = yield from self._read_if_possible()
             if now is not None and now.workflow in ("failed", "processing"):
                 now, _ = yield from self._at_rest(now)
-            if now is not None and (now.is_ended or now.flow > before.flow or now.task_id != before.task_id):
+            moved = now is not None and (now.is_ended or now.flow > before.flow or now.task_id != before.task_id)
+            is_own_step = now is not None and _is_own_step(now)
+            if now is not None and moved and (not is_own_step or isinstance(cause, AltinnServiceTaskError)):
                 return (yield from self._moved_after_all(now, cause))
-            if isinstance(cause, _REFUSED):
+            if isinstance(cause, _REFUSED) and not moved:
                 raise cause
             if waited >= self.lock_wait or isinstance(cause, AltinnServiceTaskError):
                 break
@@ -300,6 +302,13 @@ class Advance:
         if isinstance(cause, (*_BUSY, AltinnServiceTaskError)):
             raise cause
         self.record("push unclear", {"from": before.where, "error": type(cause).__name__})
+        if now is not None and moved:
+            raise AltinnUnknownOutcomeError(
+                f"{self.instance_id} left {before.where} and stands in {now.where}, which the app has to do by itself: "
+                "the push got no clean answer, so that may have failed. A retry looks again, and makes it go on. "
+                f"Cause: {cause}",
+                [str(self.instance_id)],
+            ) from cause
         raise AltinnUnknownOutcomeError(
             f"the push of {self.instance_id} got no clean answer and was not seen to leave {before.where} within "
             f"{waited:.0f} s; a retry looks again before it pushes. Cause: {cause}",
@@ -311,7 +320,7 @@ class Advance:
         yield from self._require_past(now, f"the push got no clean answer ({type(cause).__name__})")
         self.report(f"{self.instance_id}: no clean answer ({type(cause).__name__}), but it moved to {now.where}")
         self.record("pushed", {"to": now.where, "error": type(cause).__name__})
-        if isinstance(cause, AltinnServiceTaskError) and now.task_type in SERVICE_TASKS and not now.workflow:
+        if isinstance(cause, AltinnServiceTaskError) and _is_own_step(now):
             raise cause
         return Advanced(now, moved=isinstance(cause, _PERHAPS_DONE))
 
@@ -340,6 +349,11 @@ class Advance:
         if not any(issue.severity == "error" for issue in issues):
             return type(error)(error.what, problem, error.hint)
         return AltinnValidationError(error.what, problem, "correct the data; nothing was submitted")
+
+
+def _is_own_step(process: Process) -> bool:
+    """Whether version 8 stands in a step of the app's own: it does that within the push, so the push is not over."""
+    return not process.is_ended and process.task_type in SERVICE_TASKS and not process.workflow
 
 
 _ORDER = ("data", "confirmation", "signing", "payment", "feedback")

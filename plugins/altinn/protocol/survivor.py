@@ -8,6 +8,7 @@ from datetime import datetime
 
 from altinn.exceptions import (
     AltinnConflictError,
+    AltinnError,
     AltinnFilingError,
     AltinnNotSurvivorError,
     AltinnNotYetError,
@@ -196,9 +197,10 @@ class LockedLook:
             ) from exc
         try:
             yield from look()
-        finally:
-            released = yield from self._released(token)
-        if not released:
+        except AltinnError:
+            yield from self._released(token)
+            raise
+        if not (yield from self._released(token)):
             raise AltinnNotSurvivorError(
                 f"the lock of {self.instance_id} ran out during the last look, so somebody else may have pushed: "
                 "nothing was pushed. Run the task again",

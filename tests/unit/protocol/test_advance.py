@@ -244,6 +244,37 @@ def test_a_push_that_happened_is_seen_and_not_repeated(kind: str, rights_by_task
     assert len(pushes(stage.client)) == 1
 
 
+OWN_STEP = (("Task_1", "data"), ("Task_2", "confirmation"), ("Task_3", "pdf"))
+
+
+@pytest.mark.parametrize("kind", DOUBTS)
+def test_a_push_whose_end_nobody_saw_is_not_over_in_a_step_of_the_apps_own(kind: str) -> None:
+    """Version 8 does that step within the push: where it stands there, it has failed or is at it still."""
+    stage = Stage(RemoteAltinn(OWN_STEP), task=1)
+    stage.remote.fault("PUT", NEXT, kind)
+    with pytest.raises(AltinnUnknownOutcomeError, match=r"stands in Task_3 \(pdf, flow 4\), which the app has to do"):
+        stage.push("confirmation", lock_wait=3.0)
+    assert (len(pushes(stage.client)), sum(stage.client.sleeps) >= 3.0) == (1, True)
+    again = stage.push("confirmation")
+    assert (again.process.is_ended, stage.pushed) == (True, [("Task_2", "confirm"), ("Task_3", "write")])
+
+
+def test_a_step_of_the_apps_own_that_ends_meanwhile_ends_the_push() -> None:
+    stage = Stage(RemoteAltinn(OWN_STEP), task=1)
+    stage.let_others_move(2)
+    stage.remote.fault("PUT", NEXT, "lost after")
+    done = stage.push("confirmation")
+    assert (done.process.is_ended, done.moved, stage.pushed) == (True, True, [("Task_2", "confirm")])
+
+
+def test_a_push_that_was_refused_is_not_over_in_a_step_of_the_apps_own_either() -> None:
+    """Somebody else's went through, and it is not known how that ended."""
+    stage = Stage(RemoteAltinn(OWN_STEP), task=1)
+    stage.remote.meanwhile("PUT", NEXT, lambda: stage.remote.move(stage.kept))
+    with pytest.raises(AltinnUnknownOutcomeError, match="stands in Task_3"):
+        stage.push("confirmation", lock_wait=3.0)
+
+
 @pytest.mark.parametrize("kind", ["lost before", *[f"before {status}" for status in (401, 408, 500, 502, 503, 504)]])
 def test_a_push_that_did_not_happen_is_unknown_and_a_retry_pushes(kind: str) -> None:
     stage = Stage()
