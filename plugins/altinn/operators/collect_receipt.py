@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from altinn.authorities.authority import Authority, load_authority
 from altinn.documents import opened, storage_path
 from altinn.evidence import masked
-from altinn.exceptions import AltinnDiffersError
+from altinn.exceptions import AltinnDiffersError, AltinnForbiddenError, AltinnNotFoundError
 from altinn.operators.altinn_operator import AltinnInstanceOperator
 from altinn.operators.approval_check import flat_documents
 from altinn.operators.earlier_bundle import receipts_in, whole_bundle
@@ -260,6 +260,8 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
                 f"file a correction. Found: {exc}",
                 [str(instance.id)],
             ) from exc
+        except (AltinnForbiddenError, AltinnNotFoundError) as exc:
+            self.report(f"what {instance.id} holds may not be read, so it is not compared again: {exc}")
 
     def _receipt(
         self,
