@@ -32,13 +32,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "altinn-chaos")
     options = parser.parse_args(arguments)
     console = Console(sys.stdout)
+    chosen = {name: scenario for name, scenario in SCENARIOS.items() if options.match in name}
+    if not chosen:
+        console.line("no scenario is chosen: see --match")
+        return 2
     stack = ChaosStack(options.folder, console)
     outcomes: Counter[str] = Counter()
     try:
         stack.start()
-        for name, scenario in SCENARIOS.items():
-            if options.match in name:
-                outcomes[_run(stack, name, scenario)] += 1
+        for name, scenario in chosen.items():
+            outcomes[_run(stack, name, scenario)] += 1
     finally:
         stack.stop()
     console.line(
@@ -135,6 +138,7 @@ def _two_dags(stack: ChaosStack) -> list[tuple[str, str]]:
     states = []
     for dag_id, run_id in runs:
         if stack.finished(dag_id, run_id) != "success":
+            stack.require_clear_error(dag_id, run_id)
             stack.clear(dag_id, run_id)
         states.append((period, stack.finished(dag_id, run_id)))
     return states

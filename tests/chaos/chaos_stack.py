@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -150,6 +151,19 @@ class ChaosStack:
         self._connect()
 
     # -- filing
+
+    def require_clear_error(self, dag_id: str, run_id: str) -> None:
+        """Look into the logs of a run's failed tasks: each must have ended with an error of this provider.
+
+        :raises RuntimeError: one has not.
+        """
+        failed = [one for one in self.api.task_instances(dag_id, run_id) if one["state"] == "failed"]
+        for one in failed:
+            told = json.dumps(self.api.log(dag_id, run_id, str(one["task_id"]), int(one["try_number"])))
+            if not re.search(r"Altinn\w+Error", told):
+                raise RuntimeError(f"{one['task_id']} of {dag_id} failed without an error of ours: {told[-600:]}")
+        if not failed:
+            raise RuntimeError(f"{dag_id} is red, and none of its tasks has failed")
 
     def new_period(self) -> str:
         """Return a period that nothing was filed for."""

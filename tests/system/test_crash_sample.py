@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.chaos.__main__ import main as chaos
 from tests.crash.__main__ import _pump, _summary, main
 from tests.crash.crash_cells import cells
 from tests.crash.crash_verdict import Verdict
@@ -73,5 +74,6 @@ def test_the_cells_of_a_worker_that_has_died_are_lost(capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.endswith("3 cells, 1 filed once, 0 clear errors, 0 doubled, 2 lost\n")
 
 
-def test_no_cell_shows_nothing() -> None:
+def test_no_cell_and_no_scenario_show_nothing() -> None:
     assert main(["--match", "no such cell"]) == 2
+    assert chaos(["--match", "no such scenario"]) == 2
