@@ -69,6 +69,7 @@ def altinn_filing(
     wait_for_feedback: bool = True,
     receipt_types: Sequence[str] = (),
     allow_changes: Sequence[str] = (),
+    ignored_types: Sequence[str] = (),
     on_behalf_of: Any = None,
     external_ref: Any = None,
     feedback: Mapping[str, Any] | None = None,
@@ -95,6 +96,7 @@ def altinn_filing(
     :param wait_for_feedback: wait until the authority has ended the process.
     :param allow_changes: paths in forms where the app may keep something else than was sent; see
         `AltinnUploadDataOperator`.
+    :param ignored_types: data types that others, or the app by itself, may add to; see `AltinnProcessNextOperator`.
     :param feedback: further arguments of the feedback sensor.
     :param authority: the report's authority, which knows its steps, its receipts and its verdict; see
         `load_authority`. With it the group ends in the task `accepted`: green means accepted.
@@ -168,6 +170,7 @@ def altinn_filing(
                 "documents": uploaded,
                 "approved": approval and approval.output,
                 "on_foreign": on_foreign,
+                "ignored_types": list(ignored_types),
                 **rules,
             },
             instance,
@@ -188,6 +191,7 @@ def altinn_filing(
                 authority=authority,
                 folder=str(receipts),
                 documents=uploaded,
+                ignored_types=list(ignored_types),
                 validation=issues,
                 period=period,
                 patience=LATE_RECEIPTS,

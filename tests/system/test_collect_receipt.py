@@ -301,6 +301,51 @@ def test_what_a_person_confirmed_is_compared_with_what_was_uploaded(
     assert collect(run_task, tmp_path, arguments, documents=put.result, ignored_types=["attachment"]).state == "success"
 
 
+def filed_with_a_letter(
+    run_task: RunTask, connection: str, form: str, tmp_path: Path
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """File a form and a letter; return the arguments that name the instance, and what the upload returned."""
+    letter = tmp_path / "letter.txt"
+    letter.write_text("hello")
+    made = run_task(AltinnInstantiateOperator(task_id="instantiate", app="ttd/basic", period="2026-T5")).result
+    arguments = {"app": "ttd/basic", "instance_id": made, "altinn_conn_id": connection}
+    documents = [{"data_type": "model", "path": form}, {"data_type": "attachment", "path": str(letter)}]
+    put = run_task(AltinnUploadDataOperator(task_id="upload", documents=documents, **arguments)).result
+    for step in ("data", "confirmation"):
+        push = AltinnProcessNextOperator(task_id=step, from_task=step, documents=put, **arguments)
+        assert run_task(push).state == "success"
+    return arguments, put
+
+
+@pytest.mark.parametrize("path", ["/process$", "/data/"])
+def test_what_may_not_be_read_after_the_end_is_not_compared(
+    run_task: RunTask, connection: str, form: str, look: Look, tmp_path: Path, path: str
+) -> None:
+    arguments, put = filed_with_a_letter(run_task, connection, form, tmp_path)
+    order = {"method": "GET", "path": f"^/ttd/basic/.*{path}", "fault": "403", "occurrence": "every"}
+    requests.post(f"{look.base_url}/_emulator/faults", json=[order], timeout=10).raise_for_status()
+    done = collect(run_task, tmp_path / "r", arguments, documents=put)
+    requests.delete(f"{look.base_url}/_emulator/faults", timeout=10)
+    assert done.state == "success", done.error
+
+
+def test_only_what_is_known_of_the_uploads_is_compared(
+    run_task: RunTask, connection: str, form: str, tmp_path: Path
+) -> None:
+    """An upload's answer that is gone says nothing of what it has uploaded, and a record by hand names no element."""
+    arguments, put = filed_with_a_letter(run_task, connection, form, tmp_path)
+    for number, documents in enumerate(([put[:1], None], [{"data_type": "model", "file_name": "f.xml"}], [put])):
+        done = collect(run_task, tmp_path / str(number), arguments, documents=documents)
+        assert done.state == "success", done.error
+    done = collect(run_task, tmp_path / "half", arguments, documents=put[:1])
+    assert isinstance(done.error, AltinnDiffersError)
+    assert "attachment letter.txt" in str(done.error)
+    other = [put[0], {**put[1], "sha256": "b" * 64}]
+    done = collect(run_task, tmp_path / "other", arguments, documents=other)
+    assert isinstance(done.error, AltinnDiffersError)
+    assert "attachment letter.txt is not what was uploaded" in str(done.error)
+
+
 def test_what_was_sent_outlives_a_later_run(run_task: RunTask, pushed: Pushed, look: Look, tmp_path: Path) -> None:
     arguments = decided(pushed, look, outcome="accepted")
     told = [{**sent(look, arguments)[0], "how": "put"}]

@@ -179,6 +179,36 @@ def end_when(monkeypatch: pytest.MonkeyPatch, late: str, event: str) -> None:
     monkeypatch.setattr(AltinnHook, "_token", renewed)
 
 
+def test_a_push_that_was_refused_is_not_taken_for_the_one_that_filed(
+    run_task: RunTask,
+    connection: str,
+    proxied: str,
+    proxy: AltinnProxy,
+    look: Look,
+    form: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It met the lock; while it waited, a person added something, confirmed, and deleted the proof of it."""
+    draft = {"app": "ttd/basic", "instance_id": create(run_task).result}
+    documents = upload(run_task, draft, form)
+    assert push(run_task, draft, documents=documents).state == "success"
+    rights = {"fault": "rights_not_split", "path": "^/ttd/basic/"}
+    locked = {"fault": "409_lock", "method": "PUT", "path": NEXT}
+    requests.post(f"{look.base_url}/_emulator/faults", json=[rights, locked], timeout=10).raise_for_status()
+    base = f"/ttd/basic/instances/{draft['instance_id']}"
+
+    def meanwhile(_task: Any, _seconds: float) -> None:
+        headers = {"Content-Type": "text/plain", "Content-Disposition": "attachment; filename=x.txt"}
+        look.api("POST", f"{base}/data?dataType=attachment", data=b"not meant", headers=headers)
+        look.api("PUT", f"{base}/process/next", json={"action": "confirm"})
+        look.api("DELETE", f"{base}?hard=true")
+
+    monkeypatch.setattr(AltinnProcessNextOperator, "_sleep", meanwhile)
+    confirmed = push(run_task, draft, "confirmation", documents=documents, deferrable=False, lock_wait=0.0)
+    assert confirmed.state != "success"
+    assert isinstance(confirmed.error, AltinnUnknownOutcomeError)
+
+
 def test_what_an_earlier_try_may_have_pushed_is_not_withdrawn(
     run_task: RunTask, connection: str, proxied: str, proxy: AltinnProxy, look: Look, form: str
 ) -> None:

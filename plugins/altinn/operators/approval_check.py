@@ -57,6 +57,13 @@ def check_approval(approved: object, documents: object, instance_id: object) -> 
         )
 
 
+def lacks_documents(documents: object) -> bool:
+    """Tell whether the answer of one of several upload tasks is not there (any more)."""
+    if isinstance(documents, Mapping | str | bytes):
+        return False
+    return documents is None or (isinstance(documents, Sequence) and any(map(lacks_documents, documents)))
+
+
 def flat_documents(documents: object, *, partial: bool = False) -> list[Mapping[str, Any]]:
     """Flatten what upload tasks returned: a list of documents, or a list of such lists.
 

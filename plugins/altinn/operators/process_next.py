@@ -41,7 +41,9 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
     Where the app's policy does not split rights by task, nobody can keep two pushes at the same moment apart: there
     the first push counts as the filing, and every approval belongs before it.
 
-    :param from_task: the task to leave, by its element id ("Task_1") or its type ("data", "confirmation").
+    :param from_task: the task to leave, by its element id ("Task_1") or its type ("data", "confirmation"). A type that
+        several tasks have means the first of them that is reached; where one of them was left, and not by this task,
+        that is an error: name the id.
     :param to_task: the task it leads to, by id or type, or "end". The app must still have that task: one that was
         redeployed without its confirmation is not pushed to the end.
     :param action: the action to name; by default the one of the task's type (data: write, confirmation: confirm,
@@ -113,24 +115,30 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         if RunRules.of(context, dry_run=self.is_dry_run, on_backfill=self.on_backfill).looks_only:
             return _where(instance_id, self.require_delivered(instance_id).process, moved=False)
         pushed = living.noted(_PUSHED_KEY)
-        has_pushed = pushed.get("instance_id") == str(instance_id)
+        if pushed.get("instance_id") != str(instance_id):
+            pushed = {}
         # What may be on its way, since this try or an earlier one, nobody withdraws any more.
-        self._draft = None if has_pushed else instance_id
+        self._draft = None if pushed else instance_id
         if self.needs_approval:
             check_approval(self.approved, self.documents, instance_id)
         ledger = self.ledger_of(context, instance_id=str(instance_id))
 
         def record(event: str, more: Mapping[str, Any]) -> None:
-            if event in ("pushing", "resuming"):
+            waits = event == "pushed" and more.get("workflow") == "processing"
+            if event in ("pushing", "resuming") or waits:
                 self._draft = None
-                note = {"instance_id": str(instance_id), "try": living.try_id}
+                task = str(more.get("task") or pushed.get("task") or "")
+                note = {"instance_id": str(instance_id), "task": task, "accepted_in": living.try_id if waits else ""}
                 living.note(_PUSHED_KEY, note, f"the push of {instance_id}")
             ledger.record(event, more)
 
         submission = self._submission(instance_id, living, waited, record)
-        if has_pushed and pushed.get("try") == living.try_id:
-            submission = replace(submission, advance=replace(submission.advance, has_pushed=True))
-        done = self.hook.run(submission.run())
+        advance = replace(
+            submission.advance,
+            pushed_from=str(pushed.get("task") or ""),
+            has_pushed=pushed.get("accepted_in") == living.try_id,
+        )
+        done = self.hook.run(replace(submission, advance=advance).run())
         return _where(instance_id, done.process, done.moved)
 
     def _check_arguments(self) -> None:

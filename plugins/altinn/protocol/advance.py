@@ -98,7 +98,8 @@ class Advance:
     :param lock_wait: seconds to wait here for somebody else's push before the wait goes elsewhere.
     :param report: takes one line for each decision, for the log.
     :param record: takes each effect, for the ledger.
-    :param has_pushed: this try has pushed already, and comes back because Altinn was at work.
+    :param pushed_from: the id of the task that this task has begun to push from before; empty when it has not.
+    :param has_pushed: this try's push was accepted, and it comes back because Altinn was at work.
     """
 
     session: Session
@@ -112,12 +113,13 @@ class Advance:
     to_task: str = ""
     fence: Callable[[str], None] = lambda _what: None
     record: Callable[[str, Mapping[str, Any]], None] = lambda _event, _more: None
+    pushed_from: str = ""
     has_pushed: bool = False
 
     def run(self) -> Flow[Advanced]:
         """Push once if the instance is where the plan expects it.
 
-        :raises AltinnInputError: `from_task` is a type that several tasks of the app have.
+        :raises AltinnInputError: `from_task` is a type of several tasks, and one of them was left, who knows by whom.
         :raises AltinnUnexpectedStateError: it is in another task that this one does not lead to.
         :raises AltinnNotYetError: Altinn is at work, with this push or another one.
         :raises AltinnActionDeniedError: the caller may not do the action here.
@@ -125,12 +127,14 @@ class Advance:
         :raises AltinnUnknownOutcomeError: no clean answer and no movement; a retry looks first.
         """
         before, moved = yield from self._read_at_rest()
-        self._require_one(before)
+        if (yield from self._was_left_before(before)):
+            self.report(f"{self.instance_id} was pushed from {self.pushed_from} before: it is past that")
+            return Advanced(before, moved=moved or self.has_pushed)
         if self._is_here(before):
             self._require_planned(before)
             self._action(before)
-            before = yield from self._guarded(before)
-            if self._is_here(before):
+            here, before = before.task_id, (yield from self._guarded(before))
+            if before.task_id == here and self._is_here(before):
                 return (yield from self._push(before, self._action(before)))
         yield from self._require_past(before, "nothing was pushed")
         if self._is_left_standing(before):
@@ -142,7 +146,7 @@ class Advance:
         return Advanced(before, moved=moved or self.has_pushed)
 
     def _push(self, before: Process, action: str) -> Flow[Advanced]:
-        self.record("pushing", {"from": before.where, "action": action})
+        self.record("pushing", {"from": before.where, "task": before.task_id, "action": action})
         try:
             after = yield from self.session.perform(self.app.next(self.instance_id, action))
         except AltinnValidationError:
@@ -152,7 +156,8 @@ class Advance:
         except AltinnConflictError as exc:
             raise (yield from self._explained(exc)) from exc
         self.report(f"{self.instance_id}: {action} moved {before.where} -> {after.where}")
-        self.record("pushed", {"from": before.where, "to": after.where, "action": action})
+        told = {"from": before.where, "to": after.where, "task": before.task_id, "action": action}
+        self.record("pushed", {**told, **({"workflow": after.workflow} if after.workflow else {})})
         if after.workflow == "processing":
             raise self._not_yet(f"{self.instance_id} was pushed, and Altinn is still at work on it in {after.where}")
         if _is_own_step(after):
@@ -235,14 +240,23 @@ class Advance:
                 [str(self.instance_id)],
             )
 
-    def _require_one(self, process: Process) -> None:
-        """Stop where the name is a type that several tasks have: a second push would leave the next one of them."""
+    def _was_left_before(self, process: Process) -> Flow[bool]:
+        """Tell whether this task has left its own task, where it stands in another one of the same type.
+
+        A type means the first task of that type that is reached; a second push would leave the next one of them.
+        """
         same = [one for one, kind in zip(process.task_ids, process.task_types, strict=False) if kind == self.from_task]
-        if len(same) > 1 and self.from_task not in process.task_ids and not process.is_ended:
+        if process.task_type != self.from_task or process.is_ended or len(same) < 2:
+            return False
+        history = yield from self.session.perform(self.app.history(self.instance_id))
+        left = [e.element_id for e in history if e.ended and e.element_id in same and e.element_id != process.task_id]
+        if left and self.pushed_from not in left:
             raise AltinnInputError(
-                f"{self.instance_id}: the app has {len(same)} tasks of type {self.from_task}, so nobody can tell which "
-                f"one is to be left: nothing was pushed. Name it by its id in from_task: {', '.join(same)}"
+                f"{self.instance_id}: the app has {len(same)} tasks of type {self.from_task}. It is at "
+                f"{process.where}, and has left {', '.join(left)}; whether that was this task's step cannot be told: "
+                f"nothing was pushed. Name the task by its id in from_task: {', '.join(same)}"
             )
+        return bool(left)
 
     def _is_here(self, process: Process) -> bool:
         return not process.is_ended and self.from_task in (process.task_id, process.task_type)

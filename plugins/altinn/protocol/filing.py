@@ -203,10 +203,10 @@ class Filing:
             if not draft.is_soft_deleted or is_delivered(draft):
                 continue
             process = yield from self.session.perform(self.app.get_process(draft.id))
-            if process.workflow == "processing":
+            if process.workflow == "processing" and process.is_moving:
                 raise AltinnNotYetError(
-                    f"{draft.id} was deleted while Altinn was at work on it in {process.where}, which may deliver it "
-                    "all the same",
+                    f"{draft.id} was deleted while Altinn was at a push of it from {process.where}, which may deliver "
+                    "it all the same",
                     PUSH_PAUSE,
                     PUSH_LIMIT,
                 )

@@ -91,12 +91,11 @@ class Manifest:
             )
         yield from self.check_seen(instance)
 
-    def check_seen(self, instance: Instance, delivered_at: str = "", *, was_long_ago: bool = False) -> Flow[None]:
+    def check_seen(self, instance: Instance, delivered_at: str = "") -> Flow[None]:
         """Compare the instance as it has just been read: after a push nothing is written any more.
 
         :param delivered_at: when the push was that delivered it, by Altinn's clock: what somebody added before that
             was filed with the rest.
-        :param was_long_ago: the authority may have written into it since; what changed after the delivery is left out.
         :raises AltinnDiffersError: an element is missing, differs, or was added by somebody else.
         """
         if not self.expected:
@@ -108,13 +107,34 @@ class Manifest:
             self._compare_added(instance, self._addable(metadata), time_key(delivered_at))
         by_id = {element.id: element for element in instance.elements}
         for expected in self.expected:
-            changed = by_id[expected.element_id].last_changed
-            if was_long_ago and delivered_at and time_key(changed) > time_key(delivered_at):
-                continue
             if expected.data_type not in forms:
                 yield from self._compare_file(expected, by_id[expected.element_id])
             elif expected.meaning:
                 yield from self.compare_form(expected)
+
+    def check_filed(self, instance: Instance, delivered_at: str, *, is_whole: bool = True) -> Flow[None]:
+        """Compare what was delivered long ago: what the authority has changed or added since is left out.
+
+        :param delivered_at: when it was delivered, by Altinn's clock.
+        :param is_whole: `expected` is all that was uploaded, so that what else was delivered was somebody else's.
+        :raises AltinnDiffersError: something else was delivered.
+        """
+        metadata, moment = (yield from self._types()), time_key(delivered_at)
+        by_id, forms = {element.id: element for element in instance.elements}, form_types(metadata)
+        for expected in self.expected:
+            element = by_id.get(expected.element_id)
+            if element is None:
+                raise AltinnDiffersError(
+                    f"{instance.id} does not hold {expected.data_type} {expected.file_name}", [str(instance.id)]
+                )
+            if time_key(element.last_changed) > moment:
+                continue
+            if expected.data_type not in forms:
+                yield from self._compare_file(expected, element)
+            elif expected.meaning:
+                yield from self.compare_form(expected)
+        if is_whole:
+            self._compare_added(instance, self._addable(metadata), moment)
 
     def _types(self) -> Flow[Mapping[str, Any]]:
         """Read the app's metadata once for the looks before a push and after it: the same types are watched in both."""

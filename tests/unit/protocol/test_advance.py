@@ -92,18 +92,40 @@ def test_the_action_belongs_to_the_kind_of_task(kind: str, action: str) -> None:
     assert stage.pushed == [("Task_2", action)]
 
 
-def test_a_type_that_several_tasks_have_names_none_of_them() -> None:
+TWICE = (("Task_1", "data"), ("Task_2", "confirmation"), ("Task_3", "confirmation"))
+
+
+def test_a_type_that_several_tasks_have_is_left_once() -> None:
     """Pushed once more, as a retry does, it would leave the next task of the type: a confirmation nobody asked for."""
-    twice = (("Task_1", "data"), ("Task_2", "confirmation"), ("Task_3", "confirmation"))
-    for task in (1, 2):
-        stage = Stage(RemoteAltinn(twice), task=task)
-        with pytest.raises(AltinnInputError, match=r"2 tasks of type confirmation.*: Task_2, Task_3"):
-            stage.push("confirmation")
-        assert stage.pushed == []
-    stage = Stage(RemoteAltinn(twice), task=1)
-    assert stage.push("Task_2").process.task_id == "Task_3"
+    stage = Stage(RemoteAltinn(TWICE), task=1)
+    assert stage.push("confirmation").process.task_id == "Task_3"
+    assert stage.push("confirmation", pushed_from="Task_2").moved is False
+    for unknown in ("", "Task_3"):
+        with pytest.raises(AltinnInputError, match=r"has left Task_2; .*: Task_2, Task_3"):
+            stage.push("confirmation", pushed_from=unknown)
     assert stage.push("Task_2").moved is False
     assert stage.pushed == [("Task_2", "confirm")]
+    assert stage.push("Task_3").process.is_ended
+
+
+def test_a_type_that_several_tasks_have_may_begin_with_the_second_of_them() -> None:
+    """Where a gateway leads past the first one, as in a tax return without an auditor."""
+    stage = Stage(RemoteAltinn(TWICE))
+    stage.remote.move(stage.kept, to=2)
+    assert stage.push("confirmation").process.is_ended
+    assert stage.pushed == [("Task_3", "confirm")]
+
+
+def test_a_move_to_another_task_of_the_type_while_the_guard_looked_is_seen() -> None:
+    stage = Stage(RemoteAltinn(TWICE), task=1)
+
+    def guard(_process: Process) -> Flow[None]:
+        if stage.kept.task == 1:
+            stage.remote.move(stage.kept)
+        yield Sleep(0.0, "looking")
+
+    assert stage.push("confirmation", guard=guard).moved is False
+    assert stage.pushed == []
 
 
 def test_what_several_tasks_share_is_no_matter_once_it_has_ended() -> None:

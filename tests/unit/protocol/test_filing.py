@@ -504,6 +504,21 @@ def test_version_9_a_push_that_is_under_way_is_waited_for_however_long_it_takes(
     assert str(file(remote)[0].instance.id) == kept.id
 
 
+@pytest.mark.parametrize(("target", "waits"), [("Task_2", True), ("", True), ("Task_1", False)])
+def test_version_9_a_draft_that_was_deleted_beneath_its_push_is_waited_for(target: str, waits: bool) -> None:
+    """Altinn delivers it all the same; a creation that hangs delivers nothing."""
+    remote = Stuck()
+    kept = remote.make(KEY.stamps())
+    kept.status["isSoftDeleted"] = True
+    remote.target = target
+    if waits:
+        with pytest.raises(AltinnNotYetError, match="was deleted while Altinn was at a push"):
+            file(remote)
+        remote.workflow = "idle"
+    filed, client = file(remote)
+    assert (filed.created, creations(client)) == (True, 1)
+
+
 @pytest.mark.parametrize(("workflow", "creations_"), [("idle", 0), ("processing", 1)])
 def test_version_9_a_creation_that_never_reached_the_engine_is_adopted_late(workflow: str, creations_: int) -> None:
     """Its history stays empty; after the limit what it lacks is uploaded."""
