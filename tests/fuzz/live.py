@@ -10,7 +10,7 @@ from tests.fuzz import bystanders
 from tests.fuzz.airflow_run import Run
 from tests.fuzz.clients import FilingRun
 from tests.fuzz.judge import Verdict
-from tests.fuzz.schedules import Disturbance, Plan, Schedule, Strike
+from tests.fuzz.schedules import Deed, Disturbance, Plan, Schedule, Strike
 from tests.fuzz.simulation import Simulation, Work
 
 
@@ -124,8 +124,11 @@ class Story:
 
     @property
     def outside(self) -> str:
-        """Why it lies outside what is promised: no such story is drawn."""
-        return ""
+        """Why it lies outside what is promised; empty when it does not."""
+        befallen = tuple(move.what for move in self.moves if isinstance(move, Befalls))
+        strikes = tuple(move for move in self.moves if isinstance(move, Strike))
+        deeds = tuple(Deed(0.0, move.act) for move in self.moves if isinstance(move, Acts))
+        return Schedule((Plan(disturbances=befallen),), strikes, (), self.regimes, self.seed, deeds).outside
 
     def told(self, simulation: Simulation) -> Verdict:
         """Live through it from a clean start."""

@@ -87,6 +87,7 @@ REGIMES = (
     "no_read_after_end",
     *OWN_STEPS,
 )
+HELD_UP = frozenset({"late_duplicate", "stuck_in_proxy"})
 LAGS = frozenset({"created_earlier", "query_lag"})
 
 
@@ -183,7 +184,24 @@ class Schedule:
             return "a creation shows later than settle"
         if "no_read_after_end" in self.regimes:
             return "what was delivered cannot be seen by its sender"
+        if self._deletes and self._holds_up and self._is_shared:
+            return "a person deletes what is being pushed, where a push that comes late can deliver"
         return ""
+
+    @property
+    def _deletes(self) -> bool:
+        return "person_deletes" in {*(s.fault for s in self.strikes), *(d.act for d in self.deeds)}
+
+    @property
+    def _holds_up(self) -> bool:
+        """Whether a push may be sent, or arrive, long after its process has looked."""
+        stopped = any(d.kind != "kill" for plan in self.plans for d in plan.disturbances)
+        return stopped or bool(HELD_UP & {s.fault for s in self.strikes})
+
+    @property
+    def _is_shared(self) -> bool:
+        """Whether the action of the data task leaves another task as well."""
+        return "rights_not_split" in self.regimes or (bool(self.own_step) and "version_9" not in self.regimes)
 
     def __str__(self) -> str:
         told = [_of_plan(number, plan) for number, plan in enumerate(self.plans, 1)]

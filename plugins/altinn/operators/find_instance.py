@@ -70,7 +70,7 @@ class AltinnFindInstanceOperator(AltinnOperator):
         app_id = AppId.parse(self.app)
         key = FilingKey.of(app_id, owner, wanted, "main", 0)
         seen = self.hook.run(InstanceSearch(self.hook.session, self.hook.storage, key).instances())
-        found, unread = self._of_period([i for i in seen if is_delivered(i) or not i.is_soft_deleted], wanted)
+        found, unread = self._of_period([i for i in seen if not _is_thrown_away(i)], wanted)
         if len(found) != 1:
             raise self._not_one(found, unread, wanted, owner)
         if unread:
@@ -118,3 +118,7 @@ class AltinnFindInstanceOperator(AltinnOperator):
             "whether the company has to answer this form for this period",
             ids,
         )
+
+
+def _is_thrown_away(instance: Instance) -> bool:
+    return instance.is_hard_deleted or (instance.is_soft_deleted and not is_delivered(instance))

@@ -246,7 +246,11 @@ class Advance:
         A type means the first task of that type that is reached; a second push would leave the next one of them.
         """
         same = [one for one, kind in zip(process.task_ids, process.task_types, strict=False) if kind == self.from_task]
-        if process.task_type != self.from_task or process.is_ended or len(same) < 2:
+        if process.task_type != self.from_task or process.is_ended or process.task_id == self.pushed_from:
+            return False
+        if not process.task_ids:
+            return bool(self.pushed_from)  # The answer does not list the tasks.
+        if len(same) < 2:
             return False
         history = yield from self.session.perform(self.app.history(self.instance_id))
         left = [e.element_id for e in history if e.ended and e.element_id in same and e.element_id != process.task_id]

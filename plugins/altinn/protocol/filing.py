@@ -16,10 +16,8 @@ from altinn.exceptions import (
     AltinnError,
     AltinnFilingError,
     AltinnForeignInstanceError,
-    AltinnHttpError,
     AltinnInputError,
     AltinnNoAnswerError,
-    AltinnNotSentError,
     AltinnNotYetError,
     AltinnServerError,
     AltinnUnauthorizedError,
@@ -234,9 +232,6 @@ class Filing:
             created = yield from self._create(values)
         except _PERHAPS_DONE as exc:
             return (yield from self._look_for_lost_creation(exc))
-        except (AltinnHttpError, AltinnNotSentError) as exc:
-            self.record("creation refused", {"error": type(exc).__name__})
-            raise
         self.record("created", {"instance_id": str(created.id)})
         return (yield from self._look_after(created))
 
@@ -283,7 +278,13 @@ class Filing:
     def _create(self, values: Mapping[str, str]) -> Flow[Instance]:
         self.fence(f"the creation for {self.key}")
         self.record("creating", {})
-        created = yield from self.session.perform(self.app.create(self.key.owner, values))
+        try:
+            created = yield from self.session.perform(self.app.create(self.key.owner, values))
+        except _PERHAPS_DONE:
+            raise
+        except AltinnError as exc:
+            self.record("creation refused", {"error": type(exc).__name__})
+            raise
         missing = [name for name, value in values.items() if created.stamps.get(name) != value]
         if missing:
             raise AltinnFilingError(

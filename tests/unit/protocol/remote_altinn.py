@@ -86,6 +86,7 @@ class RemoteAltinn:
         page_size: int = 100,
         keeps_stamps: bool = True,
         lag: int = 0,
+        lists_tasks: bool = True,
     ) -> None:
         self.tasks = tasks
         self.rights_by_task = rights_by_task
@@ -93,6 +94,7 @@ class RemoteAltinn:
         self.page_size = page_size
         self.keeps_stamps = keeps_stamps
         self.lag = lag
+        self.lists_tasks = lists_tasks
         self.instances: dict[str, Kept] = {}
         self.pushes: list[tuple[str, str, str]] = []
         self.faults: list[Fault] = []
@@ -258,7 +260,7 @@ class RemoteAltinn:
             may = ACTIONS.values() if not self.rights_by_task else [ACTIONS[task_type]]
             task["actions"] = {"read": True, **{a: a in may for a in self.listed}}
         tasks = [{"elementId": one, "altinnTaskType": kind} for one, kind in self.tasks]
-        listed = {"processTasks": tasks} if fresh else {}
+        listed = {"processTasks": tasks} if fresh and self.lists_tasks else {}
         return {"started": kept.created, "currentTask": task, "ended": None, "endEvent": None, **listed}
 
     def _next(self, kept: Kept, body: dict[str, Any]) -> HttpResponse:

@@ -108,6 +108,13 @@ def test_a_type_that_several_tasks_have_is_left_once() -> None:
     assert stage.push("Task_3").process.is_ended
 
 
+def test_a_shared_type_is_left_once_also_where_altinn_does_not_list_the_tasks() -> None:
+    stage = Stage(RemoteAltinn(TWICE, lists_tasks=False), task=1)
+    stage.push("confirmation")
+    assert stage.push("confirmation", pushed_from="Task_2").moved is False
+    assert stage.pushed == [("Task_2", "confirm")]
+
+
 def test_a_type_that_several_tasks_have_may_begin_with_the_second_of_them() -> None:
     """Where a gateway leads past the first one, as in a tax return without an auditor."""
     stage = Stage(RemoteAltinn(TWICE))

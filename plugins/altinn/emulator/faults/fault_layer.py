@@ -203,6 +203,7 @@ class FaultLayer:
 
     async def deliver_late(self) -> None:
         """Let the requests arrive whose time has come."""
+        self._forget()
         if not self._late:
             return
         now = self._world.clock.seconds()
