@@ -87,9 +87,12 @@ def halted(run_task: RunTask, connection: str, form: str, look: Look, broken: Pa
     return filing
 
 
-def test_the_next_try_makes_it_go_on_and_says_that_it_did(halted: Filing, look: Look) -> None:
+def test_the_next_try_makes_it_go_on_and_says_that_it_did(
+    halted: Filing, look: Look, supervisor: MemorySupervisor
+) -> None:
     again = halted.push("confirmation", try_number=2)
     assert again.state == "success", again.error
+    assert supervisor.store["altinn_pushed"] == {"instance_id": halted.instance_id, "task": "Task_2"}
     assert (again.result["ended"], again.result["moved"]) == (True, True)
     assert [one["instance"] for one in look.filings()] == [halted.instance_id]
     once_more = halted.push("confirmation", try_number=3)
@@ -192,7 +195,12 @@ def mends(broken: Path, happened: Callable[[], bool]) -> Callable[[Any, float], 
 
 @pytest.mark.usefixtures("connection", "version_9")
 def test_a_push_waits_for_a_step_that_waits_and_reads_back(
-    run_task: RunTask, form: str, look: Look, broken: Path, monkeypatch: pytest.MonkeyPatch
+    run_task: RunTask,
+    form: str,
+    look: Look,
+    broken: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    supervisor: MemorySupervisor,
 ) -> None:
     filing = Filing(run_task, form)
     broken.write_text(WAITS)
@@ -200,6 +208,7 @@ def test_a_push_waits_for_a_step_that_waits_and_reads_back(
     confirmed = filing.push("confirmation", deferrable=False)
     assert confirmed.state == "success", confirmed.error
     assert (confirmed.result["ended"], confirmed.result["moved"]) == (True, True)
+    assert supervisor.store["altinn_pushed"]["task"] == "Task_2"
     sent = [f"{one['method']} {one['path']}" for one in look.journal()]
     pushed = max(number for number, one in enumerate(sent) if one.endswith("/process/next"))
     assert [one for one in sent[pushed:] if re.match(rf"GET /{APP}/instances/{filing.instance_id}/data/", one)]

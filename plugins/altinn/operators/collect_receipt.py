@@ -244,8 +244,8 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
 
         :raises AltinnDiffersError: something else was delivered.
         """
-        given = flat_documents(self.documents, partial=True)
         try:
+            given = flat_documents(self.documents, partial=True)
             expected = tuple(ExpectedElement.from_json(one) for one in given)
         except AltinnInputError:
             self.report("documents is no upload's answer: it is kept, and nothing is compared with it")
@@ -259,7 +259,9 @@ class AltinnCollectReceiptOperator(AltinnInstanceOperator):
             process = self.hook.run(session.perform(app.get_process(instance.id)))
             at = self.hook.run(delivered_at(session, app, instance.id, process))
             if at:
-                self.hook.run(manifest.check_filed(instance, at, is_whole=not lacks_documents(self.documents)))
+                is_whole = not lacks_documents(self.documents)
+                for name in self.hook.run(manifest.check_filed(instance, at, is_whole=is_whole)):
+                    self.report(f"{name} may not be read any more: it is not compared")
             else:
                 self.report(f"Altinn does not tell when {instance.id} was delivered: nothing is compared")
         except AltinnDiffersError as exc:

@@ -121,15 +121,18 @@ class AltinnProcessNextOperator(AltinnPatientInstanceOperator):
         self._draft = None if pushed else instance_id
         if self.needs_approval:
             check_approval(self.approved, self.documents, instance_id)
-        ledger = self.ledger_of(context, instance_id=str(instance_id))
+        ledger, noted = self.ledger_of(context, instance_id=str(instance_id)), dict(pushed)
 
         def record(event: str, more: Mapping[str, Any]) -> None:
             waits = event == "pushed" and more.get("workflow") == "processing"
             if event in ("pushing", "resuming") or waits:
                 self._draft = None
-                task = str(more.get("task") or pushed.get("task") or "")
-                note = {"instance_id": str(instance_id), "task": task, "accepted_in": living.try_id if waits else ""}
-                living.note(_PUSHED_KEY, note, f"the push of {instance_id}")
+                noted["instance_id"] = str(instance_id)
+                if more.get("task"):
+                    noted["task"] = str(more["task"])
+                if waits:
+                    noted["accepted_in"] = living.try_id
+                living.note(_PUSHED_KEY, noted, f"what follows of the push of {instance_id}")
             ledger.record(event, more)
 
         submission = self._submission(instance_id, living, waited, record)

@@ -146,7 +146,9 @@ class Advance:
         return Advanced(before, moved=moved or self.has_pushed)
 
     def _push(self, before: Process, action: str) -> Flow[Advanced]:
-        self.record("pushing", {"from": before.where, "task": before.task_id, "action": action})
+        # A step of the app's own is no task of this push: a later try asks which one that was.
+        task = {"task": before.task_id} if self._is_here(before) else {}
+        self.record("pushing", {"from": before.where, "action": action, **task})
         try:
             after = yield from self.session.perform(self.app.next(self.instance_id, action))
         except AltinnValidationError:
@@ -156,7 +158,7 @@ class Advance:
         except AltinnConflictError as exc:
             raise (yield from self._explained(exc)) from exc
         self.report(f"{self.instance_id}: {action} moved {before.where} -> {after.where}")
-        told = {"from": before.where, "to": after.where, "task": before.task_id, "action": action}
+        told = {"from": before.where, "to": after.where, "action": action}
         self.record("pushed", {**told, **({"workflow": after.workflow} if after.workflow else {})})
         if after.workflow == "processing":
             raise self._not_yet(f"{self.instance_id} was pushed, and Altinn is still at work on it in {after.where}")

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from altinn.exceptions import AltinnDiffersError, AltinnInputError, AltinnUnexpectedStateError
+from altinn.exceptions import (
+    AltinnDiffersError,
+    AltinnForbiddenError,
+    AltinnInputError,
+    AltinnNotFoundError,
+    AltinnUnexpectedStateError,
+)
 from altinn.protocol.app_api import App
 from altinn.protocol.filed_document import form_types
 from altinn.protocol.filing_key import is_delivered
@@ -112,15 +118,17 @@ class Manifest:
             elif expected.meaning:
                 yield from self.compare_form(expected)
 
-    def check_filed(self, instance: Instance, delivered_at: str, *, is_whole: bool = True) -> Flow[None]:
+    def check_filed(self, instance: Instance, delivered_at: str, *, is_whole: bool = True) -> Flow[list[str]]:
         """Compare what was delivered long ago: what the authority has changed or added since is left out.
 
         :param delivered_at: when it was delivered, by Altinn's clock.
         :param is_whole: `expected` is all that was uploaded, so that what else was delivered was somebody else's.
+        :return: what may not be read any more, so that it is not compared.
         :raises AltinnDiffersError: something else was delivered.
         """
         metadata, moment = (yield from self._types()), time_key(delivered_at)
         by_id, forms = {element.id: element for element in instance.elements}, form_types(metadata)
+        unread = []
         for expected in self.expected:
             element = by_id.get(expected.element_id)
             if element is None:
@@ -129,12 +137,16 @@ class Manifest:
                 )
             if time_key(element.last_changed) > moment:
                 continue
-            if expected.data_type not in forms:
-                yield from self._compare_file(expected, element)
-            elif expected.meaning:
-                yield from self.compare_form(expected)
+            try:
+                if expected.data_type not in forms:
+                    yield from self._compare_file(expected, element)
+                elif expected.meaning:
+                    yield from self.compare_form(expected)
+            except (AltinnForbiddenError, AltinnNotFoundError):
+                unread.append(f"{expected.data_type} {expected.file_name}")
         if is_whole:
             self._compare_added(instance, self._addable(metadata), moment)
+        return unread
 
     def _types(self) -> Flow[Mapping[str, Any]]:
         """Read the app's metadata once for the looks before a push and after it: the same types are watched in both."""
