@@ -1,9 +1,9 @@
 """Skatteetaten's tax return of companies (`formueinntekt-skattemelding-v2`): attachments, envelope, feedback.
 
 Attachments go in first, because the envelope names them by the ids that Altinn gave them. With
-`skalBekreftesAvRevisor` the auditor confirms first, then the company; the ids of these two tasks are not published, and a
-machine's confirmation is that of the first one that is reached, so leave an audited return to a person. Source: Skatteetaten's public documentation,
-https://github.com/Skatteetaten/skattemeldingen (docs/api-v2, docs/vedlegg).
+`skalBekreftesAvRevisor` the auditor confirms first, then the company; the ids of these two tasks are not published, and
+a machine's confirmation is that of the first one that is reached, so leave an audited return to a person. Source:
+Skatteetaten's public documentation, https://github.com/Skatteetaten/skattemeldingen (docs/api-v2, docs/vedlegg).
 """
 
 from __future__ import annotations
