@@ -139,6 +139,24 @@ def test_plain_http_tasks_file_twice(simulation: Simulation) -> None:
     assert verdict(simulation, cleared).violations == []
 
 
+def test_a_deleted_draft_whose_push_comes_late_is_counted_apart(simulation: Simulation) -> None:
+    """The data task's push was held up, and acts on the failed step when the other run has filed: nobody can know."""
+    stopped = Plan(disturbances=(Disturbance("orphan", 1, 300.0, sent=True, where=PROCESS),))
+    step, deleted = frozenset({"step_fails"}), (Deed(100.0, "person_deletes"),)
+    held_up = Schedule((stopped, Plan(120.0)), regimes=step, deeds=deleted)
+    assert "a push that comes late" in held_up.outside
+    assert {v.kind for v in verdict(simulation, held_up).violations} == {DOUBLED}
+    inside = [
+        Schedule((Plan(), Plan(120.0)), regimes=step, deeds=deleted),
+        Schedule((stopped, Plan(120.0)), regimes=step),
+        Schedule((stopped, Plan(120.0)), regimes=step | {"version_9"}, deeds=deleted),
+        Schedule((stopped, Plan(120.0)), deeds=deleted),
+    ]
+    for schedule in inside:
+        assert schedule.outside == ""
+        assert verdict(simulation, schedule).violations == []
+
+
 def test_drawn_schedules_hold(simulation: Simulation) -> None:
     seen: Counter[str] = Counter()
 
