@@ -68,8 +68,9 @@ _READS = {"validate", "download", "find", "plan", "ask", "receipt", "calendar", 
 _WITHOUT_MARK = {"upload form", "upload file", "change after upload form", "multipart", *_READS}
 _NOTING = {"instantiate", "correct at instantiate"}
 """They note in the task's state store what the request has made. What others note comes before it."""
-_WITHOUT_XCOM = {"plan", *_SENSORS}
-"""They return nothing: the plan is a dry run, and the sensors find at their first look what they wait for."""
+_WITHOUT_XCOM = {"plan", "confirm, step fails", *_SENSORS}
+"""They return nothing: the plan is a dry run, the sensors find at their first look what they wait for, and the first
+try over a step that fails is red."""
 
 
 REFUSALS = (
