@@ -183,6 +183,10 @@ def until(happened: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def has_left_data(look: Look, instance_id: str) -> bool:
+    return bool(look.instance(instance_id)["process"]["currentTask"]["elementId"] != "Task_1")
+
+
 def mends(broken: Path, happened: Callable[[], bool]) -> Callable[[Any, float], None]:
     """Return a pause during which whatever keeps the app's step from being done goes away."""
 
@@ -246,15 +250,12 @@ def test_nothing_is_written_beneath_a_push_that_is_under_way(
     made = str(instantiate(run_task).result)
     supervisor.store.clear()
 
-    def moved() -> bool:
-        return bool(look.instance(made)["process"]["currentTask"]["elementId"] != "Task_1")
-
-    monkeypatch.setattr(AltinnInstantiateOperator, "_sleep", mends(broken, moved))
+    monkeypatch.setattr(AltinnInstantiateOperator, "_sleep", mends(broken, lambda: has_left_data(look, made)))
     broken.write_text(HOLDS)
     push_and_leave(look, made, "write")
-    assert not moved()
+    assert not has_left_data(look, made)
     again = instantiate(run_task, deferrable=False)
-    assert moved()
+    assert has_left_data(look, made)
     assert again.result == made
 
 
@@ -266,10 +267,7 @@ def test_a_draft_is_not_deleted_beneath_a_push_that_is_under_way(
     broken.write_text(HOLDS)
     push_and_leave(look, made, "write")
 
-    def moved() -> bool:
-        return bool(look.instance(made)["process"]["currentTask"]["elementId"] != "Task_1")
-
-    monkeypatch.setattr(AltinnDeleteInstanceOperator, "_sleep", mends(broken, moved))
+    monkeypatch.setattr(AltinnDeleteInstanceOperator, "_sleep", mends(broken, lambda: has_left_data(look, made)))
     task = AltinnDeleteInstanceOperator(task_id="delete", app=APP, instance_id=made, deferrable=False, retries=0)
     ended = run_task(task)
     assert isinstance(ended.error, AltinnFilingError)
